@@ -1,0 +1,1 @@
+"""Comparison with mouse visual cortex: recordings, stimuli, RDMs, ceilings, inference, figures, report."""

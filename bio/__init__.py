@@ -1,0 +1,1 @@
+"""Learned networks as Brian2 equations: transplant, simulation and verification."""

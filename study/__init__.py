@@ -1,0 +1,1 @@
+"""What the three packages share: network descriptions, data manifest, provenance, run folders, safe files."""

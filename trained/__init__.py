@@ -1,0 +1,1 @@
+"""Spiking image generators that learn: torch models, training, metrics and export."""
