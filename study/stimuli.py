@@ -52,7 +52,7 @@ class Stimuli:
 
     @property
     def kind(self) -> str:
-        """ "image" or "latent"."""
+        """Either "image" or "latent"."""
         return "image" if self.values.ndim == 3 else "latent"
 
 
