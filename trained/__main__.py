@@ -1,0 +1,151 @@
+"""`python -m trained`: train, resume, evaluate, sample, export, respond, invert."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+import xarray as xr
+
+from study.commands import Parser, run
+from study.files import sha256
+from study.provenance import provenance
+from study.responses import save_responses
+from study.stimuli import Stimuli, load_stimuli, save_stimuli
+from trained import checkpoint, evaluation, export, inversion, responses, training
+from trained.config import CONFIGS, named_config, override
+from trained.sheet import save_sheet
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    config = override(named_config(arguments.config), arguments.set)
+    folder = training.run_folder(arguments.out, config, arguments.seed)
+    print(f"{config.name} seed {arguments.seed} -> {training.train(config, arguments.seed, folder)}")
+
+
+def _resume(arguments: argparse.Namespace) -> None:
+    config, seed = training.stored_config(arguments.run)
+    config = override(config, arguments.set)
+    print(f"{config.name} seed {seed} -> {training.train(config, seed, arguments.run)}")
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    rows = [row for folder in arguments.run for row in evaluation.evaluate(folder, arguments.samples)]
+    for row in rows:
+        print(
+            f"{row['experiment']}/{row['variant']} seed {row['seed']}: {row['measure']} {row['value']} "
+            f"(n = {row['n']}; {row['detail']})"
+        )
+    if arguments.out:
+        evaluation.write_rows(rows, arguments.out)
+
+
+def _sample(arguments: argparse.Namespace) -> None:
+    model = checkpoint.load_model(arguments.run)
+    save_sheet(training.sample(model, arguments.count, arguments.seed), arguments.out)
+    print(f"{arguments.count} samples -> {arguments.out}")
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    for folder in arguments.run:
+        for path in export.export_run(folder):
+            print(f"exported {path}")
+
+
+def _respond(arguments: argparse.Namespace) -> None:
+    save_responses(responses.respond(arguments.run, arguments.network, arguments.stimuli), arguments.out)
+    print(f"torch responses of the {arguments.network} -> {arguments.out}")
+
+
+def _invert(arguments: argparse.Namespace) -> None:
+    model = checkpoint.load_model(arguments.run)
+    stimuli = load_stimuli(arguments.images)
+    if stimuli.kind != "image":
+        raise ValueError(f"--images {arguments.images} holds latents; give a file with images.")
+    targets = torch.from_numpy(stimuli.values).float().unsqueeze(1)
+    found = inversion.invert(model.generator, targets, arguments.seed)
+    facts = provenance(
+        inputs={"images": arguments.images, "model": arguments.run / checkpoint.MODEL_FILE},
+        seed=arguments.seed,
+    )
+    errors = {name: getattr(found, name) for name in ("mse", "mse_mean_image", "mse_shuffled")}
+    extra = {
+        "reconstruction": xr.DataArray(found.reconstruction.squeeze(1).numpy(), dims=("stimulus", "y", "x")),
+        "target": xr.DataArray(stimuli.values, dims=("stimulus", "y", "x")),
+        **{name: xr.DataArray(value.numpy(), dims="stimulus") for name, value in errors.items()},
+    }
+    attributes = {**stimuli.attributes, **facts, "made_by": "latent inversion", "name": model.config.name}
+    attributes["images_sha256"] = sha256(arguments.images)
+    save_stimuli(Stimuli(found.latent.double().numpy(), stimuli.stimulus, extra, attributes), arguments.out)
+    print(
+        f"latent inversion of {len(targets)} images: mean squared error {errors['mse'].mean():.4f} "
+        f"(mean image {errors['mse_mean_image'].mean():.4f}, latents shuffled {errors['mse_shuffled'].mean():.4f}) "
+        f"-> {arguments.out}"
+    )
+
+
+def _show_configs(arguments: argparse.Namespace) -> None:
+    for config in CONFIGS.values():
+        fields = dataclasses.asdict(config)
+        print(
+            config.name,
+            *(f"{key}={value}" for key, value in fields.items() if key not in ("experiment", "variant")),
+        )
+
+
+def parser() -> Parser:
+    """Return the command line."""
+    top = Parser(prog="python -m trained", description="Spiking image generators in torch.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+
+    def command(
+        name: str, handler: Callable[[argparse.Namespace], None], text: str
+    ) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(handler=handler)
+        return sub
+
+    sub = command("train", _train, "Train a configuration; goes on where an interrupted run stopped.")
+    sub.add_argument("--config", required=True, help="name, see `python -m trained configs`")
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--out", type=Path, default=Path("runs"), help="root of the run folders")
+    sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one field")
+    sub = command("resume", _resume, "Go on with a run, for example longer: --set n_updates=1000.")
+    sub.add_argument("run", type=Path)
+    sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    sub = command("evaluate", _evaluate, "Measure generators: FAD, spikes, temporal consistency.")
+    sub.add_argument("run", type=Path, nargs="+")
+    sub.add_argument("--samples", type=int, default=evaluation.N_PUBLISHED)
+    sub.add_argument("--out", type=Path, help="CSV to write")
+    sub = command("sample", _sample, "Draw images into a PNG sheet.")
+    sub.add_argument("run", type=Path)
+    sub.add_argument("--count", type=int, default=64)
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--out", type=Path, required=True)
+    sub = command("export", _export, "Write generator.safetensors and critic.safetensors for `bio`.")
+    sub.add_argument("run", type=Path, nargs="+")
+    sub = command("respond", _respond, "Show stimuli to a network in torch; write its responses.")
+    sub.add_argument("run", type=Path)
+    sub.add_argument("--network", choices=export.ROLES, required=True)
+    sub.add_argument("--stimuli", type=Path, required=True)
+    sub.add_argument("--out", type=Path, required=True)
+    sub = command("invert", _invert, "Find the latents that come nearest to given images.")
+    sub.add_argument("run", type=Path)
+    sub.add_argument("--images", type=Path, required=True)
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--out", type=Path, required=True)
+    command("configs", _show_configs, "List the named configurations.")
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    return run(parser(), argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

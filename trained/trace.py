@@ -1,0 +1,31 @@
+"""What every unit of a network does at every step, as numpy arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from trained.network import Generator, SpikingNetwork
+
+
+def trace(network: SpikingNetwork, inputs: torch.Tensor) -> dict[str, np.ndarray]:
+    """Run `network` as it stands (its own mode, batch norm and precision) and return all outputs.
+
+    Parameters
+    ----------
+    network : Generator or Critic
+    inputs : Tensor, (batch, *input_shape)
+
+    Returns
+    -------
+    dict of str to array
+        Per spiking layer 0/1, (time, batch, unit); `readout` (time, batch, unit), the generator's current before its
+        sigmoid or the critic's membrane; for a generator also `image` (batch, unit).
+    """
+    dtype = next(network.parameters()).dtype
+    with torch.no_grad():
+        outputs = {name: x.flatten(2).numpy() for name, x in network.states(inputs.to(dtype)).items()}
+        if isinstance(network, Generator):
+            frames = torch.sigmoid(torch.from_numpy(outputs["readout"]))
+            outputs["image"] = network.decoder(frames).numpy()
+    return outputs
