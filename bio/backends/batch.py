@@ -1,0 +1,54 @@
+"""What a backend takes and gives: batches of stimuli in, spikes and the readout out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from bio.network import BrianNetwork
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """Simulations of one network that differ only in what they are shown.
+
+    Parameters
+    ----------
+    build : callable (currents) -> BrianNetwork
+        Makes the Brian2 objects for currents (stimulus, unit), dimensionless.
+    si_current : callable (currents) -> array
+        Turns such currents into what `BrianNetwork.stimulus` holds, in SI units.
+    batches : list of array, (stimulus, unit)
+        All of the same shape.
+    n_processes : int
+        How many batches may run at the same time.
+    progress : callable (stimuli) -> None
+        Told how many stimuli, a fraction included, were done since the last call; called from any thread.
+    """
+
+    build: Callable[[np.ndarray], BrianNetwork]
+    si_current: Callable[[np.ndarray], np.ndarray]
+    batches: list[np.ndarray]
+    n_processes: int
+    progress: Callable[[float], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """What one batch gave.
+
+    Parameters
+    ----------
+    spikes : dict of layer name to (unit, time)
+        Integer array and array in s, both (spike,).
+    readout : array, (sample, unit)
+        As recorded, in SI units; sample 0 precedes the first step.
+    """
+
+    spikes: dict[str, tuple[np.ndarray, np.ndarray]]
+    readout: np.ndarray
+
+
+Backend = Callable[[Job], Iterator[Batch]]

@@ -1,0 +1,145 @@
+"""Connections of `study.network` as synapses: index arrays, Brian2 generator text and the analog input's current."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import scipy.sparse
+
+from study.network import Connection, Conv2d, ConvTranspose2d, Dense, Layer
+
+
+@dataclasses.dataclass(frozen=True)
+class SynapseText:
+    """What Brian2 evaluates to make the synapses of one connection.
+
+    Parameters
+    ----------
+    connect : str
+        For `Synapses.connect(j=...)`: postsynaptic units of presynaptic unit i.
+    kernel_index : str
+        Index of the synapse (i, j) into the flat weight array.
+    """
+
+    connect: str
+    kernel_index: str
+
+
+def edges(connection: Connection) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """List every synapse of a connection.
+
+    Parameters
+    ----------
+    connection : Dense, Conv2d or ConvTranspose2d
+
+    Returns
+    -------
+    i, j, k : int64 arrays, (synapse,)
+        Presynaptic unit, postsynaptic unit, index into `connection.weight.ravel()`. Pairs (i, j) are unique.
+        Taps that fall into the padding have no synapse.
+    """
+    if isinstance(connection, Dense):
+        j, i = np.indices(connection.weight.shape).reshape(2, -1)
+        return i, j, np.arange(connection.weight.size)
+    small, large, taps = _grids(connection)
+    (_, height, width), (_, height_large, width_large) = small, large
+    # Both kinds join place (y, x) of the small grid and place (y, x)·stride - padding + (ky, kx) of the large one.
+    a, b, ky, kx, y, x = np.indices((*connection.weight.shape, height, width), sparse=True)
+    y_large = y * connection.stride - connection.padding + ky
+    x_large = x * connection.stride - connection.padding + kx
+    inside = (y_large >= 0) & (y_large < height_large) & (x_large >= 0) & (x_large < width_large)
+    shape = (*connection.weight.shape, height, width)
+    inside = np.broadcast_to(inside, shape)
+    at_small = np.broadcast_to((a * height + y) * width + x, shape)[inside]
+    at_large = np.broadcast_to((b * height_large + y_large) * width_large + x_large, shape)[inside]
+    k = np.broadcast_to(((a * connection.weight.shape[1] + b) * taps[0] + ky) * taps[1] + kx, shape)[inside]
+    if isinstance(connection, Conv2d):
+        return at_large, at_small, k
+    return at_small, at_large, k
+
+
+def _grids(connection: Conv2d | ConvTranspose2d) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, int]]:
+    """Return (small grid, large grid, taps): strides are steps on the large grid."""
+    taps = (connection.weight.shape[2], connection.weight.shape[3])
+    if isinstance(connection, Conv2d):
+        return connection.output_shape, connection.input_shape, taps
+    return connection.input_shape, connection.output_shape, taps
+
+
+def synapse_text(connection: Connection) -> SynapseText:
+    """Return the texts that make Brian2 compute the same synapses as `edges`, without any array.
+
+    Integer arithmetic only, so the texts mean the same on every code generation target.
+    """
+    if isinstance(connection, Dense):
+        return SynapseText(f"q for q in range({connection.n_out})", f"j*{connection.n_in} + i")
+    if isinstance(connection, Conv2d):
+        return _conv_text(connection)
+    return _transposed_text(connection)
+
+
+def _conv_text(conv: Conv2d) -> SynapseText:
+    """For input place y, the outputs are floor((y + padding)/stride) and the few before it that the kernel reaches."""
+    _, height, width = conv.input_shape
+    n_out, height_out, width_out = conv.output_shape
+    _, n_in, taps_y, taps_x = conv.weight.shape
+    reach_y, reach_x = -(-taps_y // conv.stride), -(-taps_x // conv.stride)
+    y_in, x_in = f"((i//{width})%{height} + {conv.padding})", f"(i%{width} + {conv.padding})"
+    y_out = f"({y_in}//{conv.stride} - (q//{reach_x})%{reach_y})"
+    x_out = f"({x_in}//{conv.stride} - q%{reach_x})"
+    inside = (
+        f"{y_out} >= 0 and {y_out} < {height_out} and {y_in} - {conv.stride}*{y_out} < {taps_y} and "
+        f"{x_out} >= 0 and {x_out} < {width_out} and {x_in} - {conv.stride}*{x_out} < {taps_x}"
+    )
+    unit = f"((q//{reach_y * reach_x})*{height_out} + {y_out})*{width_out} + {x_out}"
+    tap_y = f"({y_in} - {conv.stride}*((j//{width_out})%{height_out}))"
+    tap_x = f"({x_in} - {conv.stride}*(j%{width_out}))"
+    channels = f"((j//{height_out * width_out})*{n_in} + i//{height * width})"
+    return SynapseText(
+        connect=f"{unit} for q in range({n_out * reach_y * reach_x}) if {inside}",
+        kernel_index=f"({channels}*{taps_y} + {tap_y})*{taps_x} + {tap_x}",
+    )
+
+
+def _transposed_text(conv: ConvTranspose2d) -> SynapseText:
+    _, height, width = conv.input_shape
+    n_out, height_out, width_out = conv.output_shape
+    _, _, taps_y, taps_x = conv.weight.shape
+    y_first = f"({conv.stride}*((i//{width})%{height}) - {conv.padding})"
+    x_first = f"({conv.stride}*(i%{width}) - {conv.padding})"
+    y_out, x_out = f"({y_first} + (q//{taps_x})%{taps_y})", f"({x_first} + q%{taps_x})"
+    inside = f"{y_out} >= 0 and {y_out} < {height_out} and {x_out} >= 0 and {x_out} < {width_out}"
+    unit = f"((q//{taps_y * taps_x})*{height_out} + {y_out})*{width_out} + {x_out}"
+    tap_y = f"((j//{width_out})%{height_out} - {y_first})"
+    tap_x = f"(j%{width_out} - {x_first})"
+    channels = f"((i//{height * width})*{n_out} + j//{height_out * width_out})"
+    return SynapseText(
+        connect=f"{unit} for q in range({n_out * taps_y * taps_x}) if {inside}",
+        kernel_index=f"({channels}*{taps_y} + {tap_y})*{taps_x} + {tap_x}",
+    )
+
+
+def analog_current(layer: Layer, values: np.ndarray) -> np.ndarray:
+    """Compute the constant current of a layer whose input is analog: connection(values) + drive.
+
+    Parameters
+    ----------
+    layer : Layer
+        The first layer of a network.
+    values : array, (stimulus, n_in)
+        Analog input, dimensionless.
+
+    Returns
+    -------
+    float64 array, (stimulus, unit)
+        Dimensionless, as in `study.network`.
+    """
+    connection = layer.connection
+    if isinstance(connection, Dense):
+        return values @ connection.weight.T + layer.drive
+    i, j, k = edges(connection)
+    matrix = scipy.sparse.csr_matrix(
+        (connection.weight.ravel()[k], (j, i)), shape=(connection.n_out, connection.n_in)
+    )
+    return np.asarray((matrix @ values.T).T) + layer.drive

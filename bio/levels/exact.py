@@ -1,0 +1,68 @@
+"""Level `exact`: the difference equations of `study.network`, dimensionless, one time step per network step.
+
+A spike reaches the next layer in the time step in which it was fired, so the update of layer k + 1 follows
+the reset of layer k within the step (`bio.network` sets this order). Spikes equal those of torch one by one; voltages
+differ by the order of floating point sums only.
+"""
+
+from __future__ import annotations
+
+from bio.levels.level import Level, Pathway, Population
+from study.network import LIF, LeakyIntegrator, Neuron
+
+CURRENTS = """
+I_syn : 1
+I_drive : 1
+"""
+
+
+def population(neuron: Neuron, step_ms: float) -> Population:
+    """Return the texts of one kind of neuron; `step_ms` has no meaning at this level."""
+    if isinstance(neuron, LIF):
+        return _lif(neuron)
+    if isinstance(neuron, LeakyIntegrator):
+        return Population(
+            equations="v : 1" + CURRENTS,
+            update="v = decay*v + gain*(I_syn + I_drive); I_syn = 0",
+            onset="v = 0; I_syn = 0",
+            unit_current=1.0,
+            namespace={"decay": neuron.decay, "gain": neuron.gain},
+            output="v",
+        )
+    return Population(
+        equations="I_total : 1" + CURRENTS,
+        update="I_total = I_syn + I_drive; I_syn = 0",
+        onset="I_syn = 0",
+        unit_current=1.0,
+        namespace={},
+        output="I_total",
+    )
+
+
+def _lif(neuron: LIF) -> Population:
+    return Population(
+        equations="v : 1" + CURRENTS,
+        update="v = decay*v + gain*(I_syn + I_drive); I_syn = 0",
+        threshold=f"v {neuron.threshold_rule} v_threshold",
+        reset="v = v_reset" if neuron.reset == "hard" else "v -= v_threshold",
+        onset="v = 0; I_syn = 0",
+        unit_current=1.0,
+        namespace={
+            "decay": neuron.decay,
+            "gain": neuron.gain,
+            "v_threshold": neuron.v_threshold,
+            "v_reset": neuron.v_reset,
+        },
+        output="v",
+    )
+
+
+LEVEL = Level(
+    name="exact",
+    summary="the trained network's own difference equations: the same spikes as torch",
+    current_unit="1",
+    steps_per_network_step=1,
+    subdivides=False,
+    pathways=(Pathway("arrive", "I_syn_post += w"),),
+    population=population,
+)

@@ -1,0 +1,102 @@
+"""What a level is: equations for every kind of neuron of `study.network`, over the same learned weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from study.network import Neuron
+
+
+@dataclasses.dataclass(frozen=True)
+class Population:
+    """One population's texts and constants, ready for `brian2.NeuronGroup`.
+
+    Every population has a parameter `I_drive` (constant current), set at stimulus onset in the first layer.
+
+    Parameters
+    ----------
+    equations : str
+        Brian2 equations with units.
+    onset : str
+        Statements that put the state back to rest when a stimulus begins.
+    unit_current : Quantity or float
+        What a learned current of 1 becomes; weights and drives are multiplied by it.
+    namespace : mapping of str to Quantity or float
+        Every constant that the texts name.
+    threshold, reset : str
+        Empty for populations that do not fire.
+    update : str
+        Statements run every time step instead of, or beside, a differential equation.
+    step_start : str
+        Statements run when a network step begins, after the readout of the step before was recorded.
+    refractory : Quantity, optional
+        How long a neuron that fired stays silent.
+    output : str
+        The variable that a readout is recorded from.
+    output_zero, output_unit : Quantity or float
+        (output - output_zero) / output_unit is dimensionless, as in `study.network`.
+    """
+
+    equations: str
+    onset: str
+    unit_current: Any
+    namespace: Mapping[str, Any]
+    threshold: str = ""
+    reset: str = ""
+    update: str = ""
+    step_start: str = ""
+    refractory: Any = None
+    output: str = ""
+    output_zero: Any = 0.0
+    output_unit: Any = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Pathway:
+    """What one presynaptic spike does.
+
+    Parameters
+    ----------
+    name : str
+        Name of the pathway in Brian2.
+    on_pre : str
+        Statements; `w` is the synapse's weight as a current, `step_timesteps` and `period_timesteps` are the time
+        steps in a network step and in a stimulus.
+    delay_steps : float
+        Delay in network steps.
+    """
+
+    name: str
+    on_pre: str
+    delay_steps: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Level:
+    """A set of equations for all kinds of neurons.
+
+    Parameters
+    ----------
+    name : str
+    summary : str
+        One sentence for `--help`.
+    current_unit : str
+        Brian2 unit of currents and weights, "1" or "amp".
+    steps_per_network_step : int
+        Simulation time steps in a network step unless asked otherwise.
+    subdivides : bool
+        Whether other time steps than one per network step are allowed.
+    pathways : tuple of Pathway
+    population : callable (neuron, step_ms) -> Population
+        Raises ValueError for parameters that the level cannot express.
+    """
+
+    name: str
+    summary: str
+    current_unit: str
+    steps_per_network_step: int
+    subdivides: bool
+    pathways: tuple[Pathway, ...]
+    population: Callable[[Neuron, float], Population]

@@ -1,0 +1,102 @@
+"""Level `lif`: membranes in mV and time in ms, integrated exactly between spikes.
+
+tau_m dv/dt = E_L - v + R_m (I_syn + I_drive). A spike holds the synaptic current for one network step, as torch holds
+the output of a step: +w when it arrives, -w one step later. With one time step per network step this is level `exact`
+spike for spike; with many, time is continuous.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from brian2 import Mohm, Quantity, ms, mV, pA
+
+from bio.levels.level import Level, Pathway, Population
+from study.network import LIF, Current, LeakyIntegrator, Neuron
+
+# Chosen, within what cortical neurons show: rest, and the distance from rest to threshold.
+E_L: Quantity = -70 * mV
+UNIT: Quantity = 15 * mV
+R_M: Quantity = 100 * Mohm
+
+CURRENTS = """
+I_syn : amp
+I_drive : amp
+"""
+LEAKY = "dv/dt = (E_L - v + R_m*(I_syn + I_drive))/tau_m : volt"
+NOT_LEAKY = "dv/dt = R_m*(I_syn + I_drive)/step : volt"
+
+
+def population(neuron: Neuron, step_ms: float) -> Population:
+    """Return the texts of one kind of neuron.
+
+    Parameters
+    ----------
+    neuron : LIF, LeakyIntegrator or Current
+    step_ms : float
+        Duration of a network step.
+
+    Raises
+    ------
+    ValueError
+        If the membrane keeps nothing from step to step (decay 0), which no time constant expresses.
+    """
+    if isinstance(neuron, Current):
+        return Population(
+            equations="I_mean : amp" + CURRENTS,
+            update="I_mean += (I_syn + I_drive)*dt/step",
+            step_start="I_mean = 0*amp",
+            onset="I_syn = 0*amp",
+            unit_current=UNIT / R_M,
+            namespace={"step": step_ms * ms},
+            output="I_mean",
+            output_unit=UNIT / R_M,
+        )
+    equation, unit_current, namespace = _membrane(neuron, step_ms)
+    firing: dict[str, Any] = {}
+    if isinstance(neuron, LIF):
+        namespace["V_T"] = E_L + neuron.v_threshold * UNIT
+        namespace["V_reset"] = E_L + neuron.v_reset * UNIT
+        firing["threshold"] = f"v {neuron.threshold_rule} V_T"
+        firing["reset"] = "v = V_reset" if neuron.reset == "hard" else "v -= V_T - E_L"
+    return Population(
+        equations=equation + CURRENTS,
+        onset="v = E_L; I_syn = 0*amp",
+        unit_current=unit_current,
+        namespace=namespace,
+        output="v",
+        output_zero=E_L,
+        output_unit=UNIT,
+        **firing,
+    )
+
+
+def _membrane(neuron: LIF | LeakyIntegrator, step_ms: float) -> tuple[str, Any, dict[str, Any]]:
+    """Return (equation, unit current, constants) such that one step at a constant current is the trained update."""
+    constants = {"E_L": E_L, "R_m": R_M}
+    if neuron.decay == 0:
+        raise ValueError(
+            "level lif cannot express a membrane with decay 0; "
+            "train with a decay above 0 or use level exact for this network."
+        )
+    if neuron.decay == 1:
+        return NOT_LEAKY, neuron.gain * UNIT / R_M, {**constants, "step": step_ms * ms}
+    # Over one step at constant I, v - E_L becomes decay (v - E_L) + (1 - decay) R_m I; torch has gain I there.
+    scale = neuron.gain / (1 - neuron.decay)
+    return LEAKY, scale * UNIT / R_M, {**constants, "tau_m": -step_ms / math.log(neuron.decay) * ms}
+
+
+LEVEL = Level(
+    name="lif",
+    summary="leaky integrate-and-fire membranes in mV and ms, continuous time",
+    current_unit="amp",
+    steps_per_network_step=128,
+    subdivides=True,
+    pathways=(
+        Pathway("begin", "I_syn_post += w"),
+        # What ends within the first step of a stimulus was begun by the stimulus before, and was wiped at onset.
+        Pathway("end", "I_syn_post -= w*int(timestep(t, dt) % period_timesteps >= step_timesteps)", 1.0),
+    ),
+    population=population,
+)
