@@ -1,0 +1,171 @@
+"""`python -m analysis rsa`: the table of results."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis.baselines import BASELINES
+from analysis.ceiling import CEILINGS
+from analysis.compare import METRICS, require_metric
+from analysis.model_rdms import ModelRdm, RdmChoices, baseline_rdms, layer_rdms, match_stimuli, save_rdms
+from analysis.rdm import DISTANCES, SILENT_RULES
+from analysis.recording_file import Recording, load_recording
+from analysis.rsa import RsaChoices, analyse
+from analysis.scenes import find_scenes
+from analysis.simulated_source import NOTICE
+from analysis.table import Row, save_table
+from study.provenance import provenance
+from study.stimuli import Stimuli, load_stimuli
+
+
+def add(commands: Any) -> None:
+    """Add this command to the parser."""
+    parser = commands.add_parser("rsa", help="compare every layer of every model with every site")
+    parser.add_argument("--recording", type=Path, required=True, metavar="recording.nc")
+    parser.add_argument(
+        "--responses",
+        nargs="+",
+        default=[],
+        metavar="NAME=FILE",
+        help="such as patches/sgad/seed-0=responses.nc",
+    )
+    parser.add_argument(
+        "--images", type=Path, metavar="stimuli.nc", help="what the network saw, for the baselines"
+    )
+    parser.add_argument(
+        "--baselines", nargs="+", default=list(BASELINES), choices=list(BASELINES), metavar="NAME"
+    )
+    parser.add_argument("--distance", default="correlation", help=", ".join(DISTANCES))
+    parser.add_argument(
+        "--silent", default="exclude", help=f"stimuli without a pattern: {', '.join(SILENT_RULES)}"
+    )
+    parser.add_argument(
+        "--window", nargs=2, type=float, metavar=("START", "STOP"), help="ms; default: everything"
+    )
+    parser.add_argument("--metric", default="spearman", help=", ".join(METRICS))
+    parser.add_argument("--ceiling", default="sites", help=", ".join(CEILINGS))
+    parser.add_argument("--bootstrap", type=int, default=1000, help="samples of the images (default 1000)")
+    parser.add_argument("--permutations", type=int, default=1000, help="of the image labels (default 1000)")
+    parser.add_argument("--good-cells", type=int, default=100, help="cells of a good site (default 100)")
+    parser.add_argument(
+        "--good-ceiling", type=float, default=0.7, help="trial ceiling of a good site (default 0.7)"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True, metavar="rsa.csv")
+    parser.add_argument("--rdms", type=Path, metavar="rdms.nc", help="also write the model RDMs, for figures")
+    parser.set_defaults(handler=handle)
+
+
+def handle(arguments: argparse.Namespace) -> None:
+    """Write the table and, if asked for, the model RDMs."""
+    began = time.perf_counter()
+    require_metric(arguments.metric)
+    window = tuple(arguments.window) if arguments.window else None
+    rdm_choices = RdmChoices(arguments.distance, arguments.silent, window)
+    choices = RsaChoices(
+        arguments.metric,
+        arguments.ceiling,
+        arguments.bootstrap,
+        arguments.permutations,
+        arguments.seed,
+        arguments.silent,
+        arguments.good_cells,
+        arguments.good_ceiling,
+    )
+    recording = load_recording(arguments.recording)
+    files = named_files(arguments.responses)
+    models = [m for name, path in files for m in layer_rdms(name, path, recording.stimulus, rdm_choices)]
+    if arguments.images is not None:
+        models += image_rdms(arguments.images, recording, rdm_choices, arguments.baselines)
+    if not models:
+        raise ValueError(
+            "there is nothing to compare; give --responses NAME=FILE, --images stimuli.nc or both."
+        )
+    rows = analyse(models, recording, choices)
+    save_table(rows, arguments.out)
+    if arguments.rdms is not None:
+        inputs = {"recording": arguments.recording}
+        config = {k: str(v) for k, v in vars(arguments).items() if k not in ("handler", "command")}
+        facts = provenance(config, inputs, time.perf_counter() - began)
+        facts["simulated"] = str(recording.simulated).lower()
+        save_rdms(models, recording.stimulus, arguments.rdms, facts)
+    _tell(rows, recording, arguments.out)
+
+
+def named_files(arguments: Sequence[str]) -> list[tuple[str, Path]]:
+    """Return (name, path) of every NAME=FILE.
+
+    Raises
+    ------
+    ValueError
+        If one has no name, or uses the name of the baselines.
+    """
+    files = []
+    for argument in arguments:
+        name, equals, path = argument.partition("=")
+        if not (name and equals and path):
+            raise ValueError(
+                f"--responses {argument!r} is not NAME=FILE; write it like patches/sgad/seed-0=responses.nc."
+            )
+        if name.split("/")[0] == "baseline" or "|" in name:
+            raise ValueError(
+                f"the model name {name!r} is not allowed: `baseline/...` is taken and `|` separates names."
+            )
+        files.append((name, Path(path)))
+    return files
+
+
+def image_rdms(path: Path, recording: Recording, choices: RdmChoices, names: Sequence[str]) -> list[ModelRdm]:
+    """Return the baselines' RDMs; the reference ones only where the recording is of the Allen scenes.
+
+    Raises
+    ------
+    ValueError
+        If the stimuli are latents, other stimuli than the recording's, or stand-ins beside a real recording.
+    """
+    stimuli = load_stimuli(path)
+    if stimuli.kind != "image":
+        raise ValueError(
+            f"--images {path} holds latents; give the images, made by `python -m analysis stimuli`."
+        )
+    stand_in = stimuli.attributes.get("simulated") == "true"
+    if stand_in and not recording.simulated:
+        raise ValueError(
+            f"--images {path} holds stand-in images, but the recording is of the Allen scenes; get the scenes (item "
+            "allen-natural-scenes of data_manifest.yaml) and make the stimuli again."
+        )
+    order = match_stimuli(stimuli.stimulus, recording.stimulus, path)
+    scenes = None if stand_in else _scenes(stimuli, order)
+    return baseline_rdms(stimuli.values[order], scenes, choices, names)
+
+
+def _scenes(stimuli: Stimuli, order: np.ndarray) -> np.ndarray | None:
+    """Return the whole scenes in the recording's order; None where they are not at hand or were not shown."""
+    scenes = find_scenes()
+    shown = stimuli.stimulus[order]
+    if (
+        scenes is None
+        or shown.min() < 0
+        or shown.max() >= len(scenes)
+        or stimuli.attributes.get("fit") is None
+    ):
+        return None
+    return scenes[shown]
+
+
+def _tell(rows: list[Row], recording: Recording, path: Path) -> None:
+    if recording.simulated:
+        print(f"{NOTICE}.")
+    shown = "mean-good" if any(row.site == "mean-good" for row in rows) else "mean-all"
+    for row in rows:
+        if row.site == shown:
+            name = " ".join(filter(None, (row.model, row.network, row.level, row.layer)))
+            silent = f", {row.n_silent} silent images" if row.n_silent else ""
+            print(f"{row.score:7.3f} [{row.ci_low:6.3f}, {row.ci_high:6.3f}]  {name}{silent}")
+    print(f"{rows[0].metric} with {shown} sites, 95 % intervals; {len(rows)} rows: {path}")

@@ -1,0 +1,30 @@
+"""`python -m analysis stimuli`: the scenes as input of a network."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from analysis.scenes import FITS, STAND_IN, scene_stimuli
+from study.stimuli import save_stimuli
+
+
+def add(commands: Any) -> None:
+    """Add this command to the parser."""
+    parser = commands.add_parser("stimuli", help="write the scenes that the mice saw as network input")
+    parser.add_argument("--size", type=int, default=32, help="pixels per side (default 32)")
+    parser.add_argument(
+        "--fit", choices=FITS, default="crop", help="centre square, or the whole squashed (default crop)"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="stimuli.nc")
+    parser.set_defaults(handler=handle)
+
+
+def handle(arguments: argparse.Namespace) -> None:
+    """Write the stimuli file."""
+    stimuli = scene_stimuli(arguments.size, arguments.fit)
+    save_stimuli(stimuli, arguments.out)
+    if stimuli.attributes["simulated"] == "true":
+        print(f"STAND-IN IMAGES: {STAND_IN}")
+    print(f"{len(stimuli.values)} images of {arguments.size}x{arguments.size} pixels: {arguments.out}")

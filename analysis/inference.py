@@ -1,0 +1,212 @@
+"""How sure a score is: bootstrap over images and sites, permutation of image labels, false discovery rate.
+
+A bootstrap sample draws n images with replacement. An image drawn m times enters each of its pairs m times, and
+pairs of an image with itself are left out (their dissimilarity is zero by definition, not by measurement). Ranks
+are taken anew within each sample. Because a sample only weights pairs, by m_i m_j, every RDM is sorted once and the
+ranks of a sample are cumulative sums of weights: the same numbers as the literal way, without sorting.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis.compare import DOT_FORMS, MATRIX_MEASURES, PAIR_MEASURES, compare_many, require_metric
+from analysis.rdm import pair_values, pairs
+
+CI_PERCENT = (2.5, 97.5)
+
+
+def bootstrap_scores(
+    models: np.ndarray, data: np.ndarray, metric: str, n_samples: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Return scores in bootstrap samples of the images.
+
+    Parameters
+    ----------
+    models : array, (model, image, image)
+    data : array, (site, image, image)
+        Both wholly defined.
+    metric : str
+    n_samples : int
+        0 or more.
+    generator : Generator
+        Draws n_samples x n_images integers and nothing else.
+
+    Returns
+    -------
+    array, (sample, model, site)
+    """
+    require_metric(metric)
+    n = models.shape[-1]
+    drawn = generator.integers(0, n, size=(n_samples, n))
+    counts = np.stack([np.bincount(d, minlength=n) for d in drawn]) if n_samples else np.zeros((0, n), int)
+    if metric not in DOT_FORMS:
+        return _bootstrap_literally(models, data, metric, drawn)
+    rows, columns = pairs(n)
+    forms = [_WeightedForm(pair_values(m), metric) for m in (models, data)]
+    scores = np.empty((n_samples, len(models), len(data)))
+    for sample, count in enumerate(counts):
+        weight = (count[rows] * count[columns]).astype(np.float64)
+        a, b = (form(weight) for form in forms)
+        scores[sample] = (a * weight) @ b.T
+    return scores
+
+
+class _WeightedForm:
+    """The dot-product form of values (rdm, pair) under weights of the pairs."""
+
+    def __init__(self, values: np.ndarray, metric: str) -> None:
+        self.metric, self.values = metric, values
+        if metric in ("spearman", "rho-a"):
+            self.order = np.argsort(values, axis=1, kind="stable")
+            ordered = np.take_along_axis(values, self.order, axis=1)
+            # where the run of values equal to each one begins and ends in sorted order: ties share their mean rank
+            self.begin, self.end = (
+                np.stack([np.searchsorted(o, v, side=side) for o, v in zip(ordered, values, strict=True)])
+                for side in ("left", "right")
+            )
+
+    def __call__(self, weight: np.ndarray) -> np.ndarray:
+        values, total = self.values, weight.sum()
+        if self.metric in ("spearman", "rho-a"):
+            below = np.zeros((len(values), values.shape[1] + 1))
+            np.cumsum(weight[self.order], axis=1, out=below[:, 1:])
+            values = (
+                np.take_along_axis(below, self.begin, 1) + np.take_along_axis(below, self.end, 1) + 1
+            ) / 2
+        if self.metric != "cosine":
+            values = values - (values @ weight / total)[:, None]
+        if self.metric == "rho-a":
+            return values * np.sqrt(12 / (total**3 - total))
+        length = np.sqrt(values**2 @ weight)[:, None]
+        return np.divide(
+            values, length, out=np.full(values.shape, np.nan), where=length > 1e-12 * np.sqrt(total)
+        )
+
+
+def _bootstrap_literally(models: np.ndarray, data: np.ndarray, metric: str, drawn: np.ndarray) -> np.ndarray:
+    """Repeat images one by one, for measures that have no weighted form. Axes as in `bootstrap_scores`."""
+    scores = np.empty((len(drawn), len(models), len(data)))
+    for sample, index in enumerate(drawn):
+        a, b = models[:, index][:, :, index], data[:, index][:, :, index]
+        if metric in MATRIX_MEASURES:
+            scores[sample] = compare_many(a, b, metric)
+            continue
+        distinct = index[:, None] != index[None]
+        keep = pair_values(distinct)
+        scores[sample] = [
+            [PAIR_MEASURES[metric](m, d) for d in pair_values(b)[:, keep]] for m in pair_values(a)[:, keep]
+        ]
+    return scores
+
+
+def confidence_interval(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the 2.5th and 97.5th percentile over the first axis; NaN where nothing is defined."""
+    shape = samples.shape[1:]
+    low, high = np.full(shape, np.nan), np.full(shape, np.nan)
+    usable = np.isfinite(samples).any(axis=0) if len(samples) else np.zeros(shape, bool)
+    if usable.any():
+        low[usable], high[usable] = np.nanpercentile(samples[:, usable], CI_PERCENT, axis=0)
+    return low, high
+
+
+def site_means(samples: np.ndarray, chosen: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Return means over sites that are drawn with replacement anew in each sample (bootstrap over both factors).
+
+    Uncorrected: it overestimates the variance (Schütt et al. 2023), so its intervals err to the wide side.
+
+    Parameters
+    ----------
+    samples : array, (sample, model, site)
+        From `bootstrap_scores`.
+    chosen : int array, (n_chosen,)
+        Which sites make up the group.
+    generator : Generator
+
+    Returns
+    -------
+    array, (sample, model)
+    """
+    drawn = generator.choice(chosen, size=(len(samples), len(chosen)))
+    return np.take_along_axis(samples, drawn[:, None, :], axis=2).mean(axis=2)
+
+
+def permutation_scores(
+    models: np.ndarray, data: np.ndarray, metric: str, n_permutations: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Return scores after the data's image labels were shuffled: what chance gives.
+
+    Parameters
+    ----------
+    models : array, (model, image, image)
+    data : array, (site, image, image)
+    metric : str
+    n_permutations : int
+    generator : Generator
+
+    Returns
+    -------
+    array, (permutation, model, site)
+    """
+    require_metric(metric)
+    rows, columns = pairs(models.shape[-1])
+    orders = [generator.permutation(models.shape[-1]) for _ in range(n_permutations)]
+    scores = np.empty((n_permutations, len(models), len(data)))
+    if metric not in DOT_FORMS:
+        for index, order in enumerate(orders):
+            scores[index] = compare_many(models, data[:, order][:, :, order], metric)
+        return scores
+    form = DOT_FORMS[metric]
+    fixed = form(pair_values(models))
+    shuffled = np.zeros(data.shape)
+    shuffled[:, rows, columns] = shuffled[:, columns, rows] = form(pair_values(data))
+    for index, order in enumerate(orders):
+        scores[index] = fixed @ shuffled[:, order[rows], order[columns]].T
+    return scores
+
+
+def p_values(scores: np.ndarray, null: np.ndarray) -> np.ndarray:
+    """Return one-sided p = (1 + number of null scores at or above the score) / (1 + number of permutations).
+
+    Parameters
+    ----------
+    scores : array, (...)
+    null : array, (permutation, ...)
+
+    Returns
+    -------
+    array, (...)
+        In (0, 1]; NaN where the score is.
+    """
+    above = (null >= scores).sum(axis=0)
+    return np.where(np.isfinite(scores), (1 + above) / (1 + len(null)), np.nan)
+
+
+def false_discovery_rate(p: np.ndarray) -> np.ndarray:
+    """Return Benjamini and Hochberg's q: the smallest false discovery rate at which each test would be accepted.
+
+    q_(k) = min over j >= k of p_(j) · n / j, for p sorted upwards. Source: Benjamini & Hochberg 1995.
+
+    Parameters
+    ----------
+    p : array, (test,)
+        NaN (no test was possible) stays NaN and does not count.
+
+    Returns
+    -------
+    array, (test,)
+
+    Raises
+    ------
+    ValueError
+        If a value is outside 0 to 1.
+    """
+    p = np.asarray(p, np.float64)
+    tested = np.flatnonzero(np.isfinite(p))
+    if ((p[tested] < 0) | (p[tested] > 1)).any():
+        raise ValueError(f"p-values run from {p[tested].min():g} to {p[tested].max():g}; allowed is 0 to 1.")
+    q = np.full(p.shape, np.nan)
+    order = tested[np.argsort(p[tested], kind="stable")]
+    scaled = p[order] * len(order) / np.arange(1, len(order) + 1)
+    q[order] = np.minimum.accumulate(scaled[::-1])[::-1]
+    return q

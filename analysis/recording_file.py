@@ -1,0 +1,171 @@
+"""Recording files: RDMs of recorded sites, and single trials where there are some."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from analysis.rdm import MIN_IMAGES, defined_images
+from study.netcdf import read_group, require_variable, write_groups
+
+HINT = "make it with `python -m analysis record`"
+RDM_DIMS = ("site", "stimulus", "stimulus_2")  # netCDF libraries do not allow one axis twice
+TRIAL_DIMS = ("stimulus", "repeat", "unit")
+
+
+@dataclasses.dataclass(frozen=True)
+class Recording:
+    """What was recorded, site by site.
+
+    Parameters
+    ----------
+    site : str array, (site,)
+        Such as `VISp_layer4`: area, underscore, layer.
+    stimulus : int array, (stimulus,)
+        Frame numbers; -1 is the gray screen.
+    dissimilarity : array, (site, stimulus, stimulus)
+        1 - Pearson correlation over cells.
+    ceiling : array, (site,)
+        Trial split-half reliability of the RDM, Spearman-Brown corrected Pearson correlation; NaN where unknown.
+    n_cells : int array, (site,)
+    response : array, (stimulus, repeat, unit), optional
+        Single trials of a recording with one site.
+    attributes : mapping of str to str
+        `source`, `simulated` ("true" or "false"), `citation`, `distance`, provenance.
+    """
+
+    site: np.ndarray
+    stimulus: np.ndarray
+    dissimilarity: np.ndarray
+    ceiling: np.ndarray
+    n_cells: np.ndarray
+    response: np.ndarray | None = None
+    attributes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shape = (len(self.site), len(self.stimulus), len(self.stimulus))
+        if self.dissimilarity.shape != shape:
+            raise ValueError(
+                f"dissimilarity has the shape {self.dissimilarity.shape}; {len(self.site)} sites and "
+                f"{len(self.stimulus)} stimuli need {shape}."
+            )
+        for name in ("ceiling", "n_cells"):
+            if getattr(self, name).shape != self.site.shape:
+                raise ValueError(
+                    f"{name} has the shape {getattr(self, name).shape}; {self.site.shape} is needed."
+                )
+        self._check_ids()
+        self._check_matrices()
+
+    def _check_ids(self) -> None:
+        for name in ("site", "stimulus"):
+            ids, times = np.unique(getattr(self, name), return_counts=True)
+            if (times > 1).any():
+                raise ValueError(
+                    f"{name} {ids[times > 1][0]} appears {times.max()} times; each needs its own name."
+                )
+        if len(self.stimulus) < MIN_IMAGES:
+            raise ValueError(
+                f"the recording has {len(self.stimulus)} stimuli; at least {MIN_IMAGES} are needed."
+            )
+
+    def _check_matrices(self) -> None:
+        for site, matrix in zip(self.site, self.dissimilarity, strict=True):
+            if np.isnan(matrix).any():
+                raise ValueError(
+                    f"the dissimilarity of site {site} holds {int(np.isnan(matrix).sum())} NaN values; drop the site "
+                    "or the units without a response."
+                )
+            try:
+                defined_images(matrix)
+            except ValueError as error:
+                raise ValueError(f"site {site}: {error}") from error
+            if np.ptp(matrix[~np.eye(len(matrix), dtype=bool)]) == 0:
+                raise ValueError(
+                    f"all dissimilarities of site {site} are {matrix[0, 1]:g}; drop the site, nothing can be ranked."
+                )
+
+    @property
+    def simulated(self) -> bool:
+        """Whether no animal was recorded."""
+        return self.attributes.get("simulated", "false") == "true"
+
+    @property
+    def area(self) -> np.ndarray:
+        """Area of each site, the part of its name before the underscore."""
+        return np.array([str(name).split("_")[0] for name in self.site])
+
+
+def save_recording(recording: Recording, path: str | Path) -> None:
+    """Write a recording to a netCDF file."""
+    data = {
+        "dissimilarity": (RDM_DIMS, recording.dissimilarity),
+        "ceiling": ("site", recording.ceiling.astype(np.float64)),
+        "n_cells": ("site", recording.n_cells.astype(np.int64)),
+    }
+    if recording.response is not None:
+        data["response"] = (TRIAL_DIMS, recording.response)
+    coords = {"site": ("site", recording.site.astype(object)), "stimulus": ("stimulus", recording.stimulus)}
+    write_groups(path, {"/": xr.Dataset(data, coords=coords, attrs=dict(recording.attributes))})
+
+
+def load_recording(path: str | Path) -> Recording:
+    """Read a recording.
+
+    A file with single trials only (`response`) is one site; its RDM and ceiling are computed here.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the file is absent, cut short, or holds NaN, repeated ids or an RDM that is not symmetric.
+    """
+    dataset = read_group(path, "recording", HINT)
+    attributes = {str(k): str(v) for k, v in dataset.attrs.items()}
+    stimulus = require_variable(dataset, "stimulus", ("stimulus",), path)
+    response = _response(dataset, path)
+    try:
+        if "dissimilarity" not in dataset:
+            from analysis.trials import trial_recording  # trials.py needs Recording: not at the top
+
+            if response is None:
+                raise ValueError(f"there is neither `dissimilarity` nor `response`; {HINT}.")
+            return trial_recording(response, stimulus, attributes.get("site", "recording"), attributes)
+        ceiling = (
+            dataset["ceiling"].values if "ceiling" in dataset else np.full(dataset.sizes["site"], np.nan)
+        )
+        if dataset["dissimilarity"].dims != RDM_DIMS:
+            raise ValueError(
+                f"dissimilarity has the axes {dataset['dissimilarity'].dims}; {RDM_DIMS} are needed."
+            )
+        return Recording(
+            site=require_variable(dataset, "site", ("site",), path).astype(str),
+            stimulus=stimulus,
+            dissimilarity=dataset["dissimilarity"].values,
+            ceiling=ceiling,
+            n_cells=require_variable(dataset, "n_cells", ("site",), path),
+            response=response,
+            attributes=attributes,
+        )
+    except ValueError as error:
+        raise ValueError(f"recording {path}: {error}") from error
+
+
+def _response(dataset: xr.Dataset, path: str | Path) -> np.ndarray | None:
+    if "response" not in dataset:
+        return None
+    values = dataset["response"]
+    if values.dims != TRIAL_DIMS:
+        raise ValueError(
+            f"recording {path}: response has the axes {values.dims}; {TRIAL_DIMS} are needed; {HINT}."
+        )
+    bad = np.isnan(values.values).any(axis=(0, 1))
+    if bad.any():
+        raise ValueError(
+            f"recording {path}: {int(bad.sum())} of {len(bad)} units hold NaN (first: unit {np.flatnonzero(bad)[0]}); "
+            "drop these units or trials."
+        )
+    return values.values

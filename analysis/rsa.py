@@ -1,0 +1,262 @@
+"""Representational similarity analysis: every layer of every model against every site of a recording."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from analysis.ceiling import ceiling, ceiling_used
+from analysis.compare import compare_many
+from analysis.inference import (
+    bootstrap_scores,
+    confidence_interval,
+    false_discovery_rate,
+    p_values,
+    permutation_scores,
+    site_means,
+)
+from analysis.model_rdms import ModelRdm, split_name
+from analysis.rdm import MIN_IMAGES, defined_images
+from analysis.recording_file import Recording
+from analysis.selection import best_layer_scores
+from analysis.table import NAN, Row
+
+BEST_LAYER = "best-layer"
+
+
+@dataclasses.dataclass(frozen=True)
+class RsaChoices:
+    """How RDMs are compared and what is tested.
+
+    Parameters
+    ----------
+    metric : str
+        One of `compare.METRICS`.
+    ceiling : str
+        One of `ceiling.CEILINGS`.
+    n_bootstrap, n_permutations : int
+        0 leaves the interval or the test out.
+    seed : int
+    silent : str
+        The rule that made the RDMs; recorded with the result.
+    good_cells, good_ceiling : int, float
+        What makes a site good: at least this many cells and this trial ceiling.
+    """
+
+    metric: str = "spearman"
+    ceiling: str = "sites"
+    n_bootstrap: int = 1000
+    n_permutations: int = 1000
+    seed: int = 0
+    silent: str = "exclude"
+    good_cells: int = 100
+    good_ceiling: float = 0.7
+
+    def __post_init__(self) -> None:
+        for name in ("n_bootstrap", "n_permutations", "seed"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; allowed is 0 or more.")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Scored:
+    """Scores of a set of models, axes (model, column); a column is a site or a mean over sites."""
+
+    score: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    p: np.ndarray
+
+
+def site_groups(recording: Recording, choices: RsaChoices) -> dict[str, np.ndarray]:
+    """Return the groups of sites over which means are given: name to indices."""
+    groups = {"mean-all": np.arange(len(recording.site))}
+    good = (recording.n_cells >= choices.good_cells) & (recording.ceiling >= choices.good_ceiling)
+    if good.any():
+        groups["mean-good"] = np.flatnonzero(good)
+    return groups
+
+
+def analyse(models: Sequence[ModelRdm], recording: Recording, choices: RsaChoices) -> list[Row]:
+    """Compare every model RDM with every site.
+
+    Parameters
+    ----------
+    models : sequence of ModelRdm
+        With the recording's stimuli, in its order.
+    recording : Recording
+    choices : RsaChoices
+
+    Returns
+    -------
+    list of Row
+        Models in the given order, their sites in the recording's order, then the means, then `best-layer`.
+
+    Raises
+    ------
+    ValueError
+        If two models have the same name, network, level and layer, or a model has other stimuli.
+    """
+    _check(models, recording)
+    groups = site_groups(recording, choices)
+    scored: dict[str, _Scored] = {}
+    for defined, members in _by_images(models):
+        result = _score(members, recording, defined, groups, choices)
+        for k, member in enumerate(members):
+            fields = [getattr(result, f.name)[k] for f in dataclasses.fields(_Scored)]
+            scored[member.label] = _Scored(*fields)
+    columns = _columns(recording, groups, choices)
+    rows = [
+        dataclasses.replace(_row(model, column, recording, choices), **_numbers(scored[model.label], k))
+        for model in models
+        for k, column in enumerate(columns)
+    ]
+    rows += _best_rows(models, recording, groups, columns, choices)
+    return _with_q(rows)
+
+
+def _check(models: Sequence[ModelRdm], recording: Recording) -> None:
+    labels = [m.label for m in models]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise ValueError(
+                f"the model {label!r} (name|network|level|layer) was given {labels.count(label)} times; "
+                "give each file its own name."
+            )
+    for model in models:
+        if model.matrix.shape != recording.dissimilarity.shape[1:]:
+            raise ValueError(
+                f"the RDM of {model.label} has the shape {model.matrix.shape}, the recording's have "
+                f"{recording.dissimilarity.shape[1:]}; both need the same stimuli."
+            )
+
+
+def _by_images(models: Sequence[ModelRdm]) -> Iterator[tuple[np.ndarray, list[ModelRdm]]]:
+    """Yield models that have the same images defined: they share bootstrap samples and permutations."""
+    groups: dict[bytes, tuple[np.ndarray, list[ModelRdm]]] = {}
+    for model in models:
+        defined = defined_images(model.matrix)
+        groups.setdefault(defined.tobytes(), (defined, []))[1].append(model)
+    yield from groups.values()
+
+
+def _score(
+    models: Sequence[ModelRdm],
+    recording: Recording,
+    defined: np.ndarray,
+    groups: dict[str, np.ndarray],
+    choices: RsaChoices,
+) -> _Scored:
+    if defined.sum() < MIN_IMAGES:
+        empty = np.full((len(models), len(recording.site) + len(groups)), np.nan)
+        return _Scored(empty, empty, empty, empty)
+    a, b = (_cut(m, defined) for m in (np.stack([m.matrix for m in models]), recording.dissimilarity))
+    generators = [np.random.default_rng([choices.seed, stream]) for stream in range(3)]
+    scores = _with_means(compare_many(a, b, choices.metric), groups)
+    samples = bootstrap_scores(a, b, choices.metric, choices.n_bootstrap, generators[0])
+    means = [site_means(samples, chosen, generators[1]) for chosen in groups.values()]
+    low, high = confidence_interval(np.concatenate([samples, np.stack(means, axis=-1)], axis=-1))
+    p = np.full(scores.shape, np.nan)
+    if choices.n_permutations:
+        null = permutation_scores(a, b, choices.metric, choices.n_permutations, generators[2])
+        p = p_values(scores, _with_means(null, groups))
+    return _Scored(scores, low, high, p)
+
+
+def _cut(matrices: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    return matrices[:, keep][:, :, keep]
+
+
+def _with_means(scores: np.ndarray, groups: dict[str, np.ndarray]) -> np.ndarray:
+    """Append means over groups of sites: (..., site) to (..., column)."""
+    means = [scores[..., chosen].mean(axis=-1) for chosen in groups.values()]
+    return np.concatenate([scores, np.stack(means, axis=-1)], axis=-1)
+
+
+def _columns(
+    recording: Recording, groups: dict[str, np.ndarray], choices: RsaChoices
+) -> list[dict[str, Any]]:
+    """Return what is known of each column without a model: site, ceilings, cells."""
+    lower, upper = ceiling(recording, choices.ceiling, choices.metric)
+    names = [*map(str, recording.site), *groups]
+    members = [np.array([k]) for k in range(len(recording.site))] + list(groups.values())
+    return [
+        {
+            "site": name,
+            "ceiling_lower": float(lower[chosen].mean()),
+            "ceiling_upper": float(upper[chosen].mean()),
+            "ceiling_trials": float(recording.ceiling[chosen].mean()),
+            "n_cells": int(recording.n_cells[chosen].sum()),
+        }
+        for name, chosen in zip(names, members, strict=True)
+    ]
+
+
+def _numbers(scored: _Scored, column: int) -> dict[str, Any]:
+    values = (scored.score, scored.low, scored.high, scored.p)
+    return dict(zip(("score", "ci_low", "ci_high", "p"), (float(v[column]) for v in values), strict=True))
+
+
+def _row(model: ModelRdm, column: dict[str, Any], recording: Recording, choices: RsaChoices) -> Row:
+    experiment, variant, seed = split_name(model.model)
+    return Row(
+        model=model.model,
+        experiment=experiment,
+        variant=variant,
+        seed=seed,
+        network=model.network,
+        level=model.level,
+        layer=model.layer,
+        metric=choices.metric,
+        score=NAN,
+        ceiling=ceiling_used(recording, choices.ceiling),
+        n_images=int(defined_images(model.matrix).sum()),
+        n_silent=model.n_silent,
+        n_units=model.n_units,
+        simulated=str(recording.simulated).lower(),
+        distance=model.distance,
+        silent=choices.silent,
+        window=model.window,
+        n_bootstrap=choices.n_bootstrap,
+        n_permutations=choices.n_permutations,
+        rsa_seed=choices.seed,
+        recording=recording.attributes.get("source", ""),
+        **column,
+    )
+
+
+def _best_rows(
+    models: Sequence[ModelRdm],
+    recording: Recording,
+    groups: dict[str, np.ndarray],
+    columns: list[dict[str, Any]],
+    choices: RsaChoices,
+) -> Iterator[Row]:
+    """Yield the cross-validated best layer of every network that has several, over images defined in all layers."""
+    networks: dict[tuple[str, str, str], list[ModelRdm]] = {}
+    for model in models:
+        if not model.is_baseline:
+            networks.setdefault((model.model, model.network, model.level), []).append(model)
+    for layers in networks.values():
+        defined = np.all([defined_images(m.matrix) for m in layers], axis=0)
+        if len(layers) < 2 or defined.sum() < MIN_IMAGES:
+            continue
+        a, b = (_cut(m, defined) for m in (np.stack([m.matrix for m in layers]), recording.dissimilarity))
+        held_out = best_layer_scores(a, b, choices.metric, np.random.default_rng([choices.seed, 3]))
+        for column, score in zip(columns, _with_means(held_out, groups), strict=True):
+            row = _row(layers[0], column, recording, choices)
+            facts: dict[str, Any] = {"n_images": int(defined.sum()), "n_silent": int((~defined).sum())}
+            yield dataclasses.replace(row, layer=BEST_LAYER, score=float(score), n_units=0, **facts)
+
+
+def _with_q(rows: list[Row]) -> list[Row]:
+    """Add q. Families: networks' layers x sites, networks' layers x means, and the same two of the baselines."""
+    q = np.full(len(rows), np.nan)
+    for baseline in (False, True):
+        for mean in (False, True):
+            family = [k for k, row in enumerate(rows) if (row.is_baseline, row.is_mean) == (baseline, mean)]
+            q[family] = false_discovery_rate(np.array([rows[k].p for k in family]))
+    return [dataclasses.replace(row, q=float(value)) for row, value in zip(rows, q, strict=True)]

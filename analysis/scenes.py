@@ -1,0 +1,148 @@
+"""The natural scenes that the mice saw, as input of a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from study.commands import unknown
+from study.provenance import provenance
+from study.stimuli import Stimuli
+
+N_SCENES = 118
+SCENE_SHAPE = (92, 117)
+FITS = ("crop", "squash")
+CITATION = (
+    "Natural scenes: de Vries et al. 2020, doi 10.1038/s41593-019-0550-9, (c) Allen Institute, "
+    "box-filtered from 918x1174 pixels; non-commercial use."
+)
+STAND_IN = "118 patches of the photographs that ship inside scikit-image and scikit-learn (stand-ins for the Allen scenes)"
+
+
+def area_weights(n_in: int, n_out: int) -> np.ndarray:
+    """Return the matrix that averages n_in pixels into n_out equal stretches, fractions of pixels included.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+
+    Returns
+    -------
+    array, (n_out, n_in)
+        Every row sums to 1.
+    """
+    edges = np.arange(n_out + 1) * n_in / n_out
+    pixel = np.arange(n_in)
+    overlap = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
+    return np.maximum(overlap, 0) * n_out / n_in
+
+
+def area_resize(images: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return images averaged over areas (no interpolation, no aliasing): (image, y, x) to (image, height, width)."""
+    vertical = area_weights(images.shape[1], height)
+    horizontal = area_weights(images.shape[2], width)
+    return vertical @ images @ horizontal.T
+
+
+def fit_images(images: np.ndarray, size: int, fit: str) -> np.ndarray:
+    """Return images as squares of `size` pixels.
+
+    Parameters
+    ----------
+    images : array, (image, y, x), in [0, 1]
+    size : int
+        4 pixels or more, at most the shorter side.
+    fit : "crop" or "squash"
+        "crop" takes the centred square of the shorter side, which keeps the aspect ratio; "squash" takes the whole
+        image and changes it.
+
+    Returns
+    -------
+    array, (image, size, size), in [0, 1]
+
+    Raises
+    ------
+    ValueError
+        For an unknown fit or an impossible size.
+    """
+    if fit not in FITS:
+        raise unknown("fit", fit, FITS)
+    height, width = images.shape[1:]
+    side = min(height, width)
+    if not 4 <= size <= side:
+        raise ValueError(f"size is {size} pixels; allowed is 4 to {side}, the scenes' shorter side.")
+    if fit == "crop":
+        top, left = (height - side) // 2, (width - side) // 2
+        images = images[:, top : top + side, left : left + side]
+    return np.clip(area_resize(images, size, size), 0, 1)
+
+
+def find_scenes() -> np.ndarray | None:
+    """Return the Allen scenes (118, 92, 117) in [0, 1], or None where the data manifest finds none."""
+    from study.manifest import find
+
+    path = find("allen-natural-scenes")
+    return None if path is None else load_scenes(path)
+
+
+def load_scenes(path: str | Path) -> np.ndarray:
+    """Read the Allen scenes: (118, 92, 117) in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If the file holds something else.
+    """
+    with np.load(path, allow_pickle=False) as file:
+        images = file["images"] if "images" in file.files else np.empty(0)
+    if images.shape != (N_SCENES, *SCENE_SHAPE) or images.dtype != np.uint8:
+        raise ValueError(
+            f"{path} holds images of shape {images.shape} and type {images.dtype}; {(N_SCENES, *SCENE_SHAPE)} of "
+            "uint8 is needed: take the file again."
+        )
+    return images / 255.0
+
+
+def stand_in_scenes() -> np.ndarray:
+    """Return 118 patches (118, 92, 117) in [0, 1] of photographs that ship inside Python packages.
+
+    The patches lie on a regular grid and are taken in turn from all photographs; nothing is drawn at random.
+    """
+    from study.images import photographs
+
+    height, width = SCENE_SHAPE
+    pools = []
+    for _, photograph in photographs():
+        rows = range(0, photograph.shape[0] - height + 1, height)
+        columns = range(0, photograph.shape[1] - width + 1, width)
+        pools.append([photograph[y : y + height, x : x + width] for y in rows for x in columns])
+    patches = [pool[k] for k in range(max(map(len, pools))) for pool in pools if k < len(pool)]
+    if len(patches) < N_SCENES:
+        raise ValueError(
+            f"the photographs give {len(patches)} patches of {height}x{width} pixels; {N_SCENES} are needed."
+        )
+    return np.clip(np.stack(patches[:N_SCENES]), 0, 1)
+
+
+def scene_stimuli(size: int = 32, fit: str = "crop") -> Stimuli:
+    """Return the scenes as stimuli, numbered 0 to 117; stand-ins where the Allen scenes are not at hand.
+
+    Parameters
+    ----------
+    size : int
+        Pixels per side.
+    fit : "crop" or "squash"
+    """
+    scenes = find_scenes()
+    simulated = scenes is None
+    images = fit_images(stand_in_scenes() if scenes is None else scenes, size, fit)
+    facts = provenance({"size": size, "fit": fit})
+    facts.update(
+        simulated=str(simulated).lower(),
+        source=STAND_IN if simulated else "Allen natural scenes",
+        citation="" if simulated else CITATION,
+        size=str(size),
+        fit=fit,
+    )
+    return Stimuli(images, np.arange(N_SCENES), attributes=facts)
