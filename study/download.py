@@ -155,7 +155,7 @@ def _receive(url: str, part: Path, n_bytes: int) -> None:
             open(part, "ab" if have else "wb") as file,
             tqdm(total=n_bytes, initial=have, unit="B", unit_scale=True, desc=part.stem, disable=None) as bar,
         ):
-            while chunk := response.read(min(CHUNK_BYTES, n_bytes + 1 - have)):
+            while chunk := _read(response, min(CHUNK_BYTES, n_bytes + 1 - have)):
                 file.write(chunk)
                 bar.update(len(chunk))
                 have += len(chunk)
@@ -164,6 +164,16 @@ def _receive(url: str, part: Path, n_bytes: int) -> None:
     if have > n_bytes:
         part.unlink()
         raise Unavailable(f"{url} sends more than the {n_bytes:,} bytes that are expected: {CHANGED}")
+
+
+def _read(response: http.client.HTTPResponse, n_bytes: int) -> bytes:
+    """Read from the network, whose errors must not pass for those of the disk."""
+    try:
+        return response.read(n_bytes)
+    except TimeoutError:
+        raise
+    except OSError as error:
+        raise ConnectionError(error.errno, error.strerror or str(error)) from error
 
 
 def _check_size(url: str, response: http.client.HTTPResponse, have: int, n_bytes: int) -> None:

@@ -203,7 +203,8 @@ def load_cifar10(split: str) -> tuple[np.ndarray, np.ndarray, str]:
 
 def _read_npz(path: Path, names: tuple[str, ...]) -> list[np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # numpy leaves the file open when it is not a whole archive, so it is opened here
+        with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as file:
             return [file[name] for name in names]
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} does not hold the arrays {', '.join(names)} ({error}).") from error

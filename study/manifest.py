@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from study.commands import unknown
+from study.commands import one_line, unknown
 from study.download import PACKAGE_KINDS, Unavailable, download, from_package, require_remembered_sha256
 from study.files import locked, require_file
 
@@ -55,7 +55,7 @@ def _read(path: Path) -> dict[str, Item]:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))["items"]
         items = [_item(entry, path) for entry in entries]
     except (yaml.YAMLError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not a data manifest ({error}); restore it from git.") from error
+        raise ValueError(f"{path} is no data manifest ({one_line(error)}); restore it from git.") from error
     names = [item.name for item in items]
     if len(set(names)) < len(names):
         raise ValueError(f"{path}: the names {sorted({n for n in names if names.count(n) > 1})} repeat.")

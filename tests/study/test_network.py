@@ -1,0 +1,221 @@
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from study import network as nw
+from study.network import Network, load_network, save_network
+
+RNG = np.random.default_rng(0)
+SPIKING = nw.LIF(decay=0.5, gain=0.5)
+DECODERS: list[nw.Decoder | None] = [
+    None,
+    nw.LastFrame(),
+    nw.MeanFrames(),
+    nw.AttentionScoring(
+        RNG.normal(size=(2, 8)), RNG.normal(size=2), RNG.normal(size=(2, 8)), RNG.normal(size=2), "current"
+    ),
+]
+NEURONS: list[nw.Neuron] = [
+    SPIKING,
+    nw.LIF(0.9, 0.1, v_threshold=0.7, v_reset=-0.25, reset="soft", threshold_rule=">="),
+    nw.LeakyIntegrator(0.8, 1.0),
+    nw.Current(),
+]
+
+
+def layer(
+    name: str, shape: tuple[int, ...], connection: nw.Connection, neuron: nw.Neuron = SPIKING
+) -> nw.Layer:
+    return nw.Layer(name, shape, connection, RNG.normal(size=int(np.prod(shape))), neuron)
+
+
+def small(neuron: nw.Neuron = SPIKING, decoder: nw.Decoder | None = None) -> Network:
+    """Return a network with every kind of connection: 3 -> (2, 2, 2) -> (3, 4, 4) -> (2, 2, 2)."""
+    dense = nw.Dense(RNG.normal(size=(8, 3)))
+    up = nw.ConvTranspose2d(RNG.normal(size=(2, 3, 4, 4)), (2, 2, 2), stride=2, padding=1)
+    down = nw.Conv2d(RNG.normal(size=(2, 3, 3, 3)), (3, 4, 4), stride=2, padding=1)
+    layers = (
+        layer("fc", (2, 2, 2), dense),
+        layer("up", (3, 4, 4), up),
+        layer("down", (2, 2, 2), down, neuron),
+    )
+    return Network("generator", (3,), 16, layers, decoder, {"seed": "7", "note": "π"})
+
+
+def assert_same(one: Any, other: Any) -> None:
+    assert type(one) is type(other)
+    if dataclasses.is_dataclass(one):
+        for field in dataclasses.fields(one):
+            assert_same(getattr(one, field.name), getattr(other, field.name))
+    elif isinstance(one, np.ndarray):
+        assert one.dtype == other.dtype == np.float64
+        assert not other.flags.writeable
+        np.testing.assert_array_equal(one, other)
+    elif isinstance(one, tuple):
+        for a, b in zip(one, other, strict=True):
+            assert_same(a, b)
+    else:
+        assert one == other
+
+
+@pytest.mark.parametrize("neuron", NEURONS, ids=lambda n: n.kind)
+@pytest.mark.parametrize("decoder", DECODERS, ids=lambda d: d and d.kind)
+def test_round_trip(tmp_path: Path, neuron: nw.Neuron, decoder: nw.Decoder | None) -> None:
+    network = small(neuron, decoder)
+    save_network(network, tmp_path / "network.safetensors")
+    assert_same(network, load_network(tmp_path / "network.safetensors"))
+
+
+def test_every_primitive_is_in_the_round_trip() -> None:
+    kinds = {family: set(members) for family, members in nw.PRIMITIVES.items()}
+    assert kinds["connection"] == {item.connection.kind for item in small().layers}
+    assert kinds["neuron"] == {neuron.kind for neuron in NEURONS}
+    assert kinds["decoder"] == {decoder.kind for decoder in DECODERS if decoder}
+
+
+def test_same_network_gives_the_same_bytes(tmp_path: Path) -> None:
+    network = small()
+    for name in "ab":
+        save_network(network, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_arrays_are_copies_that_cannot_change() -> None:
+    weight = np.ones((1, 2))
+    dense = nw.Dense(weight)
+    weight[:] = 0
+    assert dense.weight.sum() == 2
+    with pytest.raises(ValueError, match="read-only"):
+        dense.weight[0, 0] = 3
+
+
+# ------------------------------------------------------------------------------------------- damaged files
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "network.safetensors"
+    save_network(small(), path)
+    return path
+
+
+def rewrite(path: Path, change: dict[str, Any], drop: str = "") -> None:
+    """Save the network again with another header and without the tensor `drop`."""
+    content = path.read_bytes()
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    network = {**json.loads(header["__metadata__"]["network"]), **change}
+    tensors = {name: array for name, array in load_file(path).items() if name != drop}
+    save_file(tensors, path, metadata={"network": json.dumps(network)})
+
+
+@pytest.mark.parametrize("keep", [0, 4, 100, -1])
+def test_truncated_file(saved: Path, keep: int) -> None:
+    saved.write_bytes(saved.read_bytes()[:keep])
+    with pytest.raises(
+        ValueError, match=rf"{saved} is not a whole safetensors file \(.*\); export the network again\.$"
+    ):
+        load_network(saved)
+
+
+def test_absent_file(tmp_path: Path) -> None:
+    with pytest.raises(
+        FileNotFoundError, match=r"network: there is no file .*; write it with `python -m trained"
+    ):
+        load_network(tmp_path / "none")
+
+
+def test_tensors_without_a_network(saved: Path) -> None:
+    save_file({"weight": np.zeros(3)}, saved)
+    with pytest.raises(ValueError, match="holds tensors but no network description; give a file that"):
+        load_network(saved)
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", None])
+def test_other_schema_version(saved: Path, version: object) -> None:
+    rewrite(saved, {"schema_version": version})
+    with pytest.raises(
+        ValueError, match=f"has schema version {version}, this software reads 1; export the network again"
+    ):
+        load_network(saved)
+
+
+def test_absent_tensor(saved: Path) -> None:
+    rewrite(saved, {}, drop="up.weight")
+    with pytest.raises(ValueError, match=r"lacks 'up\.weight'; export the network again"):
+        load_network(saved)
+
+
+def test_unknown_decoder(saved: Path) -> None:
+    rewrite(saved, {"decoder": {"kind": "men"}})
+    with pytest.raises(
+        ValueError, match=r"unknown decoder 'men': did you mean 'mean'. allowed are attention, last, mean"
+    ):
+        load_network(saved)
+
+
+def test_failed_save_leaves_the_old_file(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = saved.read_bytes()
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(nw, "save_file", fail)
+    with pytest.raises(OSError, match="No space left"):
+        save_network(small(nw.Current()), saved)
+    assert saved.read_bytes() == before
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+# -------------------------------------------------------------------------------------- wrong descriptions
+
+
+def chain(*layers: nw.Layer, **fields: Any) -> Network:
+    return Network(**{"role": "critic", "input_shape": (3,), "n_steps": 4, "layers": layers, **fields})
+
+
+def dense(name: str, n_in: int, n_out: int, neuron: nw.Neuron = SPIKING) -> nw.Layer:
+    return layer(name, (n_out,), nw.Dense(np.ones((n_out, n_in))), neuron)
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: chain(dense("a", 4, 2)), "layer a takes 4 units, but the input has 3"),
+        (lambda: chain(dense("a", 3, 2), dense("b", 5, 1)), "layer b takes 5 units, but layer a has 2"),
+        (lambda: chain(dense("a", 3, 2), dense("a", 2, 1)), r"layer names \['a', 'a'\] repeat; each must be unique"),
+        (
+            lambda: chain(dense("a", 3, 2, nw.Current()), dense("b", 2, 1)),
+            "layer a does not spike, but is not the last; only the last may not",
+        ),
+        (lambda: chain(), "the network has no layers; at least one is needed"),
+        (lambda: chain(dense("a", 3, 2), n_steps=0), "n_steps is 0; at least 1 is needed"),
+        (lambda: chain(dense("a", 3, 2), role="critc"), "unknown network role 'critc': did you mean 'critic'"),
+        (lambda: dense("A-1", 3, 2), "layer name 'A-1'; allowed are lower case letters and digits"),
+        (
+            lambda: nw.Layer("a", (5,), nw.Dense(np.ones((2, 3))), np.ones(2), SPIKING),
+            r"layer a: shape \(5,\) has 5 units, its connection 2 and its drive 2; all three must agree",
+        ),
+        (lambda: nw.Dense(np.ones(3)), r"dense weight has 1 axes, shape \(3,\); 2 are needed"),
+        (lambda: nw.Dense(np.full((1, 1), np.nan)), "dense weight holds NaN or infinite values; train or export"),
+        (lambda: nw.Conv2d(np.ones((1, 2, 3, 3)), (1, 8, 8)), "conv2d: input_shape .* with 2 channels"),
+        (lambda: nw.Conv2d(np.ones((1, 1, 3, 3)), (1, 2, 2)), "output shape .* is empty; use a larger image"),
+        (lambda: nw.Conv2d(np.ones((1, 1, 3, 3)), (1, 8, 8), stride=0), "stride 0 and padding 0; allowed are stride"),
+        (lambda: nw.ConvTranspose2d(np.ones((2, 1, 3, 3)), (1, 8, 8)), "conv_transpose2d: input_shape .* 2 channels"),
+        (lambda: nw.LIF(1.5, 1), "decay is 1.5; allowed is 0 to 1"),
+        (lambda: nw.LeakyIntegrator(-0.1, 1), "decay is -0.1; allowed is 0 to 1"),
+        (lambda: nw.LIF(0.5, 1, reset="sot"), "unknown reset rule 'sot': did you mean 'soft'"),
+        (lambda: nw.LIF(0.5, 1, threshold_rule="<"), "unknown threshold rule '<': .*allowed are >, >="),
+        (
+            lambda: nw.AttentionScoring(np.ones((2, 8)), np.ones(2), np.ones((2, 8)), np.ones(2), "next"),
+            "unknown attention query 'next': allowed are current, previous",
+        ),
+    ],
+)  # fmt: skip
+def test_wrong_description(make: Any, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        make()
