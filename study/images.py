@@ -116,6 +116,13 @@ def load_digits() -> Labelled:
 # -------------------------------------------------------------------------------------------------- CIFAR-10
 
 
+# What a damaged archive, or a pickle of something else, raises while it is read (BadGzipFile is an OSError).
+NOT_WHOLE = (
+    *(tarfile.TarError, zlib.error, pickle.UnpicklingError),
+    *(OSError, EOFError, KeyError, TypeError, ValueError, AttributeError, IndexError),
+)
+
+
 class _ArrayUnpickler(pickle.Unpickler):
     """Reads pickles of plain containers and numpy arrays; refuses everything else, which could run code."""
 
@@ -162,16 +169,7 @@ def read_cifar10_archive(path: str | Path, split: str) -> Labelled:
                 content = _ArrayUnpickler(file, encoding="bytes").load()
                 images.append(np.asarray(content[b"data"], np.uint8).reshape(-1, 3, 32, 32))
                 labels.append(np.asarray(content[b"labels"], np.uint8))
-    except (
-        tarfile.TarError,
-        EOFError,
-        OSError,
-        zlib.error,
-        KeyError,
-        pickle.UnpicklingError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except NOT_WHOLE as error:
         raise ValueError(
             f"{path} is not the whole CIFAR-10 archive ({error}); get it again with `{COMMAND} cifar10`."
         ) from error
