@@ -87,7 +87,7 @@ def simulate(
             with lock:
                 bar.update(min(n, bar.total - bar.n))
 
-        job = _job(network, chosen, timing, batches, min(n_processes, len(batches)), advance)
+        job = _job(network, chosen, timing, batches, min(n_processes, len(batches)), advance, bar.set_postfix_str)
         parts = [_reduce(network, chosen, timing, batch, len(batches[0])) for batch in run(job)]
     counts = {name: np.concatenate([part[0][name] for part in parts])[: len(ids)] for name in parts[0][0]}
     readout = np.concatenate([part[1] for part in parts])[: len(ids)]
@@ -110,7 +110,7 @@ def simulate(
 
 
 def _job(
-    network: Network, level: Level, timing: Timing, batches: list[np.ndarray], n_processes: int, advance
+    network: Network, level: Level, timing: Timing, batches: list[np.ndarray], n_processes: int, advance, say
 ) -> Job:
     first = level.population(network.layers[0].neuron, timing.step_ms)
     return Job(
@@ -119,6 +119,7 @@ def _job(
         batches=batches,
         n_processes=n_processes,
         progress=advance,
+        say=say,
     )
 
 

@@ -26,6 +26,8 @@ class Job:
         How many batches may run at the same time.
     progress : callable (stimuli) -> None
         Told how many stimuli, a fraction included, were done since the last call; called from any thread.
+    say : callable (text) -> None
+        Told what is being done when that is not simulating.
     """
 
     build: Callable[[np.ndarray], BrianNetwork]
@@ -33,6 +35,7 @@ class Job:
     batches: list[np.ndarray]
     n_processes: int
     progress: Callable[[float], None]
+    say: Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
