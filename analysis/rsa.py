@@ -18,7 +18,7 @@ from analysis.inference import (
     permutation_scores,
     site_means,
 )
-from analysis.model_rdms import ModelRdm, split_name
+from analysis.model_rdms import IMAGE_LAYER, ModelRdm, split_name
 from analysis.rdm import MIN_IMAGES, defined_images
 from analysis.recording_file import Recording
 from analysis.selection import best_layer_scores
@@ -238,7 +238,7 @@ def _best_rows(
     """Yield the cross-validated best layer of every network that has several, over images defined in all layers."""
     networks: dict[tuple[str, str, str], list[ModelRdm]] = {}
     for model in models:
-        if not model.is_baseline:
+        if not model.is_baseline and model.layer != IMAGE_LAYER:  # a decoded image is no layer
             networks.setdefault((model.model, model.network, model.level), []).append(model)
     for layers in networks.values():
         defined = np.all([defined_images(m.matrix) for m in layers], axis=0)

@@ -1,0 +1,1 @@
+"""Figures: one function in one file each, drawn from saved results only."""

@@ -1,0 +1,163 @@
+"""The report: figures, tables, choices and provenance on one page that needs no network."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from analysis.figures.catalogue import FIGURES
+from analysis.figures.footer import SIMULATED, footer_text
+from analysis.results import Results
+from analysis.rsa import BEST_LAYER
+from analysis.table import Row
+from study.files import write_text
+from study.netcdf import read_group
+from study.responses import HINT
+
+TEMPLATE = Path(__file__).with_name("report.html.j2")
+# What a reader compares; the rest of a row is the same everywhere and stands under "choices".
+SHOWN = (
+    "variant", "seed", "network", "level", "layer", "site", "score", "ci_low", "ci_high", "p", "q",
+    "ceiling_lower", "ceiling_upper", "ceiling_trials", "n_images", "n_silent", "n_units",
+)  # fmt: skip
+CHOICES = (
+    "metric",
+    "silent",
+    "window",
+    "ceiling",
+    "n_bootstrap",
+    "n_permutations",
+    "rsa_seed",
+    "recording",
+    "simulated",
+)
+FACTS = ("git_commit", "git_dirty", "python", "versions", "config", "seconds")
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table of the page.
+
+    Parameters
+    ----------
+    title : str
+    columns : sequence of str
+    rows : sequence of sequences of text
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def write_report(results: Results, figures: Path, path: Path) -> None:
+    """Write the report.
+
+    Parameters
+    ----------
+    results : Results
+    figures : Path
+        Folder of the drawn figures; what is missing there is named in the report.
+    path : Path
+    """
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    page = template.render(
+        title="Spiking generators and mouse visual cortex",
+        simulated=results.simulated,
+        notice=SIMULATED,
+        source=footer_text(results)[0],
+        figures=[_figure(name, figures) for name in FIGURES],
+        choices=choices(results),
+        tables=[t for t in (_summary(results), _metrics(results), _all_rows(results)) if t.rows],
+        provenance=provenance_tables(results),
+    )
+    write_text(path, page)
+
+
+def _figure(name: str, folder: Path) -> dict[str, str]:
+    path = folder / f"{name}.png"
+    data = base64.b64encode(path.read_bytes()).decode() if path.exists() else ""
+    return {"name": name, "caption": FIGURES[name].caption, "data": data}
+
+
+def choices(results: Results) -> dict[str, str]:
+    """Return what was chosen, the same for all rows of the table, with several values where rows differ."""
+    found = {name: dict.fromkeys(str(getattr(row, name)) for row in results.table) for name in CHOICES}
+    found["distance"] = dict.fromkeys(row.distance for row in results.table if not row.is_baseline)
+    recording = results.recording.attributes
+    kept = {
+        name: recording[name]
+        for name in ("citation", "response", "gray", "lag", "dropped_sites")
+        if name in recording
+    }
+    images = {
+        f"images: {k}": v
+        for k, v in results.stimuli.attributes.items()
+        if k in ("source", "size", "fit", "simulated")
+    }
+    return {**{name: ", ".join(values) for name, values in found.items()}, **kept, **images}
+
+
+def _summary(results: Results) -> Table:
+    """Return means over sites: what to read first."""
+    rows = [r for r in results.table if r.site == results.mean_site]
+    return _rows(f"Mean over sites ({results.mean_site})", rows)
+
+
+def _all_rows(results: Results) -> Table:
+    return _rows("All layers and sites", [r for r in results.table if not r.is_mean])
+
+
+def _rows(title: str, rows: Iterable[Row]) -> Table:
+    # baselines first, then networks with the best layer (chosen on other images) ahead of the single ones
+    ordered = sorted(rows, key=lambda r: (not r.is_baseline, r.variant, r.network, r.layer != BEST_LAYER))
+    return Table(title, SHOWN, [[_text(getattr(row, name)) for name in SHOWN] for row in ordered])
+
+
+def _metrics(results: Results) -> Table:
+    rows = results.metrics
+    columns = list(rows[0]) if rows else []
+    return Table("Image quality", columns, [[row[name] for name in columns] for row in rows])
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.3f}"
+    return str(value)
+
+
+def provenance_tables(results: Results) -> dict[str, dict[str, str]]:
+    """Return what every file of the results says about how it was made."""
+    files = [results.root / name for name in ("stimuli.nc", "recording.nc", "rdms.nc")]
+    files += [f.path for f in results.responses]
+    told = {}
+    for path in files:
+        if path.exists():
+            attributes = read_group(path, "results", HINT).attrs
+            wanted = [
+                *FACTS,
+                *sorted(k for k in attributes if k.startswith("sha256_") or k.endswith("_sha256")),
+            ]
+            wanted += ["backend", "codegen_target", "seed"]
+            name = path.relative_to(results.root).as_posix()
+            told[name] = {k: _pretty(str(attributes[k])) for k in wanted if k in attributes}
+    return told
+
+
+def _pretty(text: str) -> str:
+    """Return JSON objects as `name value, name value`; other text as it is."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else text
