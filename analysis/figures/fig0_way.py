@@ -34,14 +34,14 @@ def draw(results: Results) -> Figure:
     figure = Figure(figsize=(7, HEIGHT))
     side, bottom = 0.165, 0.25
     height = side * 7 / HEIGHT
-    left = [0.01, 0.215, 0.42, 0.608, 0.855]
+    left = [0.01, 0.21, 0.41, 0.6, 0.85]
     places = [(x, bottom, side, height) for x in left]
-    axes = [figure.add_axes(place) for place in (*places[:4], (left[4], bottom, 0.14, height))]
+    axes = [figure.add_axes(place) for place in (*places[:4], (left[4], bottom, 0.13, height))]
     stimulus = _raster(axes[1], results, best)
     _image(axes[0], results, stimulus)
     _matrices(axes[2], axes[3], results)
     _bars(axes[4], results, best)
-    for start, end, text in ((0.18, 0.21, ""), (0.385, 0.415, ""), (0.58, 0.613, "ρ")):
+    for start, end, text in ((0.177, 0.206, ""), (0.377, 0.406, ""), (0.575, 0.6, "ρ")):
         _arrow(figure, start, end, bottom + height / 2, text)
     add_footer(figure, results)
     return figure
@@ -66,7 +66,7 @@ def _raster(axes: Axes, results: Results, best: Row) -> int:
     chosen = active[np.unique(np.linspace(0, max(len(active) - 1, 0), min(N_UNITS, len(active))).astype(int))]
     raster(axes, one[:, chosen], bin_edges(file, best.layer), COLOURS[0])
     axes.set_title(f"{best.variant}\n{best.network} {best.layer}", fontsize=7)
-    axes.set_xlabel("time (ms)", labelpad=1)
+    axes.set_xlabel("time (ms)", labelpad=1, fontsize=7)
     return int(ids[row])
 
 
@@ -113,7 +113,7 @@ def _bars(axes: Axes, results: Results, best: Row) -> None:
         fontsize=6,
     )
     axes.tick_params(axis="x", length=0, pad=1)
-    axes.set_title(f"likeness ({best.metric}),\nmean over sites", fontsize=7)
+    axes.set_title(f"likeness, mean over\nsites ({best.metric})", fontsize=7)
 
 
 def _arrow(figure: Figure, start: float, end: float, y: float, text: str) -> None:

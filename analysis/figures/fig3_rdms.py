@@ -23,19 +23,22 @@ CAPTION = (
     "of a hierarchical clustering of the recorded site. Images without any spike are left white."
 )
 BASELINES = ("pixels", "gabor-raw")
+HEIGHT = 2.15
 
 
 def draw(results: Results) -> Figure:
     """Draw the matrices in one row."""
     panels = rdm_panels(results)
-    figure = Figure(figsize=(7, 2.45))
+    figure = Figure(figsize=(7, HEIGHT))
     order = cluster_order(panels[0][1])
     width, gap = 0.215, 0.012
     for column, (title, matrix, score) in enumerate(panels):
-        axes = figure.add_axes((0.035 + column * (width + gap), 0.13, width, width * 7 / 2.45))
+        axes = figure.add_axes((0.035 + column * (width + gap), 0.13, width, width * 7 / HEIGHT))
         image = show_rdm(axes, matrix, order)
         axes.set_title(title if score is None else f"{title}\nρ = {score:.2f}", fontsize=7)
-    figure.text(0.012, 0.13 + width * 7 / 2.45 / 2, "image", rotation=90, va="center", ha="left", fontsize=7)
+    figure.text(
+        0.012, 0.13 + width * 7 / HEIGHT / 2, "image", rotation=90, va="center", ha="left", fontsize=7
+    )
     bar_axes = figure.add_axes((0.042 + len(panels) * (width + gap), 0.2, 0.012, 0.45))
     bar = figure.colorbar(image, cax=bar_axes, ticks=[0, 1])
     bar.ax.set_yticklabels(["alike", "unlike"], rotation=90, va="center")

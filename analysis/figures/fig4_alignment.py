@@ -21,6 +21,11 @@ CAPTION = (
     "images and scored on the other. Gray: ceiling, from the agreement of one site with the others to the upper bound; "
     "where it lies outside the axis, an arrow says so. Untrained twins are gray."
 )
+CEILING_NAMES = {
+    "sites": "ceiling (other sites)",
+    "area": "ceiling (other layers of the area)",
+    "trials": "ceiling (trials)",
+}
 
 
 def draw(results: Results) -> Figure:
@@ -121,6 +126,7 @@ def _sites(axes: Axes, results: Results, names: list[str], sites: list[str]) -> 
     """Draw one row per site: ceiling band, baselines, and each variant's best layer, chosen on other images."""
     colours, level = variant_colours(names), main_level(results)
     networks = sorted({network for network, _ in network_layers(results)}, key=lambda n: n == "critic")
+    shown = [(network, name) for network in networks for name in names]
     for y, site in enumerate(sites):
         row = _select(results, site=site)[0]
         if np.isfinite(row.ceiling_lower):
@@ -142,14 +148,18 @@ def _sites(axes: Axes, results: Results, names: list[str], sites: list[str]) -> 
                     markerfacecolor="none",
                     markeredgewidth=0.8,
                 )
-        for network in networks:
-            for name in names:
-                rows = _select(
-                    results, variant=name, network=network, level=level, layer=BEST_LAYER, site=site
-                )
-                score = over_seeds(rows)[0]
-                marker = "o" if network == "critic" else "P"
-                axes.plot(score, y, marker, color=colours[name], markersize=3.6, markeredgewidth=0, alpha=0.9)
+        for k, (network, name) in enumerate(shown):
+            rows = _select(results, variant=name, network=network, level=level, layer=BEST_LAYER, site=site)
+            marker = "o" if network == "critic" else "P"
+            offset = 0.3 * (2 * k + 1 - len(shown)) / max(len(shown), 1)
+            axes.plot(
+                over_seeds(rows)[0],
+                y + offset,
+                marker,
+                color=colours[name],
+                markersize=3.4,
+                markeredgewidth=0,
+            )
     axes.set(yticks=range(len(sites)), yticklabels=map(site_name, sites), ylim=(len(sites) - 0.4, -0.6))
     axes.set_title("site by site, best layer", loc="left")
     _axis(axes, results)
@@ -181,7 +191,7 @@ def _legend(figure: Figure, results: Results, names: list[str]) -> None:
         for n, (c, m) in BASELINES.items()
         if n in shown
     ]
-    handles.append(Patch(color=CEILING_COLOUR, label=f"ceiling ({results.table[0].ceiling})"))
+    handles.append(Patch(color=CEILING_COLOUR, label=CEILING_NAMES[results.table[0].ceiling]))
     figure.legend(
         handles=handles,
         loc="lower center",

@@ -40,7 +40,7 @@ def add_footer(figure: Figure, results: Results) -> None:
         0.01,
         0.06 / figure.get_figheight(),
         text,
-        fontsize=6 if not warning else 7,
+        fontsize=6.5 if warning else 6,
         color=ALARM_COLOUR if warning else "0.35",
         weight="bold" if warning else "normal",
         va="bottom",
