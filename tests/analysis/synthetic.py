@@ -10,7 +10,10 @@ from analysis.__main__ import main
 from study.responses import Responses, save_responses
 from study.stimuli import Stimuli, save_stimuli
 
-LAYERS: dict[str, dict[str, tuple[int, ...]]] = {"generator": {"g1": (4, 4, 4), "g2": (2, 8, 8)}, "critic": {"c1": (4, 8, 8), "c2": (32,)}}
+LAYERS: dict[str, dict[str, tuple[int, ...]]] = {
+    "generator": {"g1": (4, 4, 4), "g2": (2, 8, 8)},
+    "critic": {"c1": (4, 8, 8), "c2": (32,)},
+}
 VARIANTS = {"sgad": 0.8, "hybrid": 0.5, "untrained": 0.0}  # how much the first layers see of the image
 LEVELS = {"torch": 0.0, "exact": 0.0, "lif": 0.02}  # share of spikes that differ
 N_BINS, STEP_MS = 8, 31.25

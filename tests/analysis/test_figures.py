@@ -1,0 +1,157 @@
+"""Every figure from a small folder of results; the report; what is missing."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from analysis.__main__ import main
+from analysis.figures.catalogue import FIGURES, draw_figure
+from analysis.figures.palette import site_name, variant_colours
+from analysis.results import NothingToDrawError, Results
+from analysis.table import save_table
+from study.files import sha256
+from tests.analysis.synthetic import make_results
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    root = make_results(tmp_path_factory.mktemp("results"))
+    assert main(["figures", "--results", str(root)]) == 0
+    assert main(["report", "--results", str(root), "--out", str(root / "report.html")]) == 0
+    return root
+
+
+@pytest.fixture
+def copy(toy, tmp_path):
+    return shutil.copytree(toy, tmp_path / "copy")
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_are_drawn_and_say_that_the_recording_is_simulated(toy, name):
+    assert (toy / "figures" / f"{name}.png").stat().st_size > 5000
+    svg = (toy / "figures" / f"{name}.svg").read_text()
+    assert "<!-- Recording: simulated V1 (Gabor energy and Poisson spikes), no animal was recorded." in svg
+    assert "stand-ins" in svg
+
+
+@pytest.mark.parametrize("name", ["fig0_way", "fig4_alignment"])
+def test_the_same_results_give_the_same_bytes(toy, tmp_path, name):
+    for path in draw_figure(name, Results(toy), tmp_path):
+        assert sha256(path) == sha256(toy / "figures" / path.name)
+
+
+def test_titles_tell_exact_from_other_levels(toy):
+    rasters = (toy / "figures" / "fig2_rasters.svg").read_text()
+    assert "0 mismatches" in rasters
+    assert "bins differ" in rasters
+    samples = (toy / "figures" / "fig1_samples.svg").read_text()
+    assert "max |Δ| = 0 " in samples
+    assert "max |Δ| = 0.02" in samples
+
+
+def test_the_report_holds_everything_and_asks_for_nothing(toy):
+    page = (toy / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == len(FIGURES)
+    for text in (
+        "no animal was recorded",
+        "sgad",
+        "simV1_low",
+        "mean-good",
+        "best-layer",
+        "gabor-raw",
+        "fad",
+        "12.5",
+    ):
+        assert text in page
+    for text in ("git_commit", "sha256_stimuli", "stimuli_sha256", "distance", "n_permutations"):
+        assert text in page
+    for loaded in ("http://", "https://", 'src="/', "@import", "url("):
+        assert loaded not in page
+    assert page.count("Recording: simulated V1") > len(FIGURES)
+    assert "rows</span>" in page
+
+
+def test_the_reports_script_sorts_and_filters(toy, tmp_path):
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is absent")
+    script = (toy / "report.html").read_text().split("<script>")[1].split("</script>")[0]
+    stub = "globalThis.document = { querySelectorAll: () => [] };\n"
+    check = (
+        "\nif (!(compare('2', '10') < 0 && compare('a', 'b') < 0 && number('') === null)) process.exit(3);"
+    )
+    (tmp_path / "x.js").write_text(stub + script.replace('"use strict";', "") + check)
+    assert subprocess.run([node, tmp_path / "x.js"], check=False).returncode == 0
+
+
+def test_what_is_missing_is_named(copy, capsys):
+    shutil.rmtree(copy / "responses")
+    assert main(["figures", "--results", str(copy), "--out", str(copy / "new")]) == 0
+    told = capsys.readouterr().out
+    assert "fig1_samples is not drawn: " in told
+    assert "holds no responses of a generator; make it with `python -m bio simulate`" in told
+    assert (copy / "new" / "fig4_alignment.png").exists()
+    assert main(["figures", "--results", str(copy), "--out", str(copy / "new"), "fig2_rasters"]) == 2
+    assert "holds no responses" in capsys.readouterr().err
+    assert main(["figures", "--results", str(copy), "fig9"]) == 2
+    assert "unknown figure 'fig9'" in capsys.readouterr().err
+    assert main(["figures", "--results", str(copy / "nowhere")]) == 2
+    assert "there is no results folder" in capsys.readouterr().err
+
+
+def test_a_report_without_figures_says_so(copy):
+    shutil.rmtree(copy / "figures")
+    (copy / "metrics.csv").unlink()
+    assert main(["report", "--results", str(copy), "--out", str(copy / "bare.html")]) == 0
+    page = (copy / "bare.html").read_text()
+    assert page.count("was not drawn") == len(FIGURES)
+    assert "Image quality" not in page
+
+
+def test_one_level_only_makes_no_figure_of_levels(copy):
+    results = Results(copy)
+    save_table([r for r in results.table if r.level in ("", "torch")], copy / "rsa.csv")
+    with pytest.raises(NothingToDrawError, match=r"holds the levels \['torch'\]; at least two"):
+        draw_figure("fig5_levels", Results(copy), copy)
+    save_table([r for r in results.table if r.is_baseline], copy / "rsa.csv")
+    draw_figure("fig4_alignment", Results(copy), copy)
+    with pytest.raises(NothingToDrawError, match="holds no trained network"):
+        draw_figure("fig0_way", Results(copy), copy)
+    save_table([], copy / "rsa.csv")
+    with pytest.raises(NothingToDrawError, match="holds no rows"):
+        draw_figure("fig4_alignment", Results(copy), copy)
+
+
+def test_misnamed_responses_are_refused(copy):
+    (copy / "responses" / "sgad.nc").touch()
+    with pytest.raises(ValueError, match=r"is not named MODEL--NETWORK--LEVEL\.nc"):
+        _ = Results(copy).responses
+
+
+def test_responses_are_found_by_their_path(toy):
+    files = Results(toy).responses
+    assert len(files) == 18
+    assert [f.level for f in files[:3]] == ["torch", "exact", "lif"]
+    assert {f.model for f in files} == {"toy/sgad/seed-0", "toy/hybrid/seed-0", "toy/untrained/seed-0"}
+
+
+def test_names_and_colours():
+    assert site_name("VISp_layer23") == "VISp L2/3"
+    assert site_name("VISal_layer4") == "VISal L4"
+    colours = variant_colours(["sgad", "hybrid", "untrained", "untrained-hybrid"])
+    assert len(set(colours.values())) == 4
+    assert colours["untrained"] == "#7F7F7F"
+
+
+def test_analysis_knows_neither_torch_nor_brian2():
+    """And importing it does nothing: matplotlib's global state included."""
+    code = (
+        "import sys, pkgutil, importlib, analysis\n"
+        "for m in pkgutil.walk_packages(analysis.__path__, 'analysis.'):\n"
+        "    m.name.endswith('__main__') or importlib.import_module(m.name)\n"
+        "bad = {'torch', 'brian2', 'trained', 'bio', 'matplotlib.pyplot'} & set(sys.modules)\n"
+        "sys.exit(str(bad) if bad else 0)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,147 @@
+"""Bootstrap, permutation test, false discovery rate, choice of the best layer."""
+
+import numpy as np
+import pytest
+
+from analysis.compare import METRICS, compare_many
+from analysis.inference import (
+    bootstrap_scores,
+    confidence_interval,
+    false_discovery_rate,
+    p_values,
+    permutation_scores,
+    site_means,
+)
+from analysis.rdm import dissimilarity, pair_values
+from analysis.selection import best_layer_scores
+from tests.analysis.test_compare import rdms
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("metric", ["spearman", "rho-a", "pearson", "cosine", "kendall-tau-a"])
+def test_weights_give_what_repeating_images_gives(metric, ties):
+    a, b, n = rdms(2, 9, 0, ties), rdms(3, 9, 1, ties), 12
+    samples = bootstrap_scores(a, b, metric, n, np.random.default_rng(3))
+    drawn = np.random.default_rng(3).integers(0, 9, size=(n, 9))
+    from scipy import stats
+
+    for sample, index in zip(samples, drawn, strict=True):
+        keep = pair_values(index[:, None] != index[None])
+        x, y = (pair_values(m[:, index][:, :, index])[:, keep] for m in (a, b))
+        for i, u in enumerate(x):
+            for j, v in enumerate(y):
+                expected = {
+                    "spearman": lambda u=u, v=v: stats.spearmanr(u, v).statistic,
+                    "pearson": lambda u=u, v=v: np.corrcoef(u, v)[0, 1],
+                    "cosine": lambda u=u, v=v: u @ v / np.linalg.norm(u) / np.linalg.norm(v),
+                }.get(metric)
+                if expected is not None:
+                    assert sample[i, j] == pytest.approx(expected(), abs=1e-10)
+                assert -1 - 1e-9 <= sample[i, j] <= 1 + 1e-9
+
+
+def test_rsatoolbox_agrees_on_the_spread():
+    rsatoolbox = pytest.importorskip("rsatoolbox")
+    generator = np.random.default_rng(0)
+    x = generator.standard_normal((25, 40))
+    data = np.stack([dissimilarity(x + 0.7 * generator.standard_normal(x.shape)) for _ in range(2)])
+    model = dissimilarity(x + 1.5 * generator.standard_normal(x.shape))
+    np.random.seed(1)  # noqa: NPY002  rsatoolbox draws from the global generator
+    theirs = rsatoolbox.inference.eval_bootstrap_pattern(
+        [rsatoolbox.model.ModelFixed("m", pair_values(model))],
+        rsatoolbox.rdm.RDMs(pair_values(data)),
+        method="spearman",
+        N=150,
+    )
+    ours = bootstrap_scores(model[None], data, "spearman", 1000, generator).mean(axis=2)
+    samples = theirs.evaluations[:, 0]
+    assert ours.std() == pytest.approx(np.nanstd(samples), rel=0.25)
+    assert ours.mean() == pytest.approx(np.nanmean(samples), abs=0.25 * ours.std())
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_seed_decides(metric):
+    a, b = rdms(1, 7, 0, False), rdms(2, 7, 1, False)
+    for function in (bootstrap_scores, permutation_scores):
+        first, again, other = (function(a, b, metric, 5, np.random.default_rng(s)) for s in (0, 0, 1))
+        assert first.shape == (5, 1, 2)
+        np.testing.assert_array_equal(first, again)
+        assert not np.array_equal(first, other)
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say():
+    """Toy: two noisy looks at images drawn from a population; the truth is the score over 400 images."""
+    generator = np.random.default_rng(0)
+
+    def look(n):
+        x = generator.standard_normal((n, 10))
+        return [dissimilarity(x + generator.standard_normal(x.shape), "euclidean")[None] for _ in range(2)]
+
+    truth = compare_many(*look(400))[0, 0]
+    hits = 0
+    for _ in range(60):
+        a, b = look(40)
+        low, high = confidence_interval(bootstrap_scores(a, b, "spearman", 200, generator))
+        hits += bool(low[0, 0] <= truth <= high[0, 0])
+    assert 0.85 <= hits / 60 <= 1
+
+
+def test_chance_is_not_significant_and_likeness_is():
+    a = rdms(20, 12, 0, False)
+    data = rdms(1, 12, 99, False)
+    scores = compare_many(a, data)
+    p = p_values(scores, permutation_scores(a, data, "spearman", 200, np.random.default_rng(0)))
+    assert p.min() > 1 / 201
+    assert 0.2 < p.mean() < 0.8
+    same = permutation_scores(data, data, "spearman", 200, np.random.default_rng(0))
+    assert p_values(np.ones((1, 1)), same) == pytest.approx(1 / 201)
+    assert np.isnan(p_values(np.full((1, 1), np.nan), same)).all()
+
+
+@pytest.mark.parametrize("metric", ["spearman", "kendall-tau-a"])
+def test_permutation_shuffles_images_not_pairs(metric):
+    a, b = rdms(2, 6, 0, False), rdms(2, 6, 1, False)
+    null = permutation_scores(a, b, metric, 3, np.random.default_rng(5))
+    generator = np.random.default_rng(5)
+    for scores in null:
+        order = generator.permutation(6)
+        np.testing.assert_allclose(scores, compare_many(a, b[:, order][:, :, order], metric), atol=1e-12)
+
+
+def test_false_discovery_rate_by_hand():
+    """Benjamini and Hochberg with n = 5: p · 5 / rank is .005, .05, .05, .051..., .9; then minima from above."""
+    p = np.array([0.9, 0.001, 0.02, np.nan, 0.03, 0.041])
+    q = false_discovery_rate(p)
+    assert q == pytest.approx([0.9, 0.005, 0.05, np.nan, 0.05, 0.05125], nan_ok=True)
+    assert false_discovery_rate(np.array([0.04, 0.03])) == pytest.approx([0.04, 0.04])
+    with pytest.raises(ValueError, match=r"p-values run from 0.1 to 1.2; allowed is 0 to 1"):
+        false_discovery_rate(np.array([0.1, 1.2]))
+
+
+def test_resampling_sites_widens():
+    samples = np.random.default_rng(0).standard_normal((400, 2, 6)) * 0.01 + np.arange(6)
+    over_both = site_means(samples, np.arange(6), np.random.default_rng(1))
+    assert over_both.shape == (400, 2)
+    assert over_both.std() > 10 * samples.mean(axis=2).std()
+    only = site_means(samples, np.array([2]), np.random.default_rng(1))
+    np.testing.assert_array_equal(only, samples[:, :, 2])
+
+
+def test_no_samples_no_interval():
+    low, high = confidence_interval(np.zeros((0, 2, 3)))
+    assert np.isnan(low).all()
+    assert np.isnan(high).all()
+
+
+def test_best_layer_is_not_optimistic():
+    """Eight random layers: their maximum is above zero, the held-out best layer is not."""
+    data = rdms(6, 20, 0, False)
+    layers = rdms(8, 20, 1, False)
+    held_out = best_layer_scores(layers, data, "spearman", np.random.default_rng(0))
+    assert compare_many(layers, data).max(axis=0).mean() > 0.08
+    assert abs(held_out.mean()) < 0.04
+    winner = np.concatenate([layers, data[:1]])
+    assert best_layer_scores(winner, data, "spearman", np.random.default_rng(0))[0] == pytest.approx(1)
+    assert np.isnan(
+        best_layer_scores(layers[:, :7, :7], data[:, :7, :7], "spearman", np.random.default_rng(0))
+    ).all()

@@ -1,0 +1,280 @@
+"""The table of results: what is compared, with which rules, and what is refused."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from analysis.__main__ import main
+from analysis.model_rdms import (
+    IMAGE_LAYER,
+    ModelRdm,
+    RdmChoices,
+    layer_rdms,
+    load_rdms,
+    match_stimuli,
+    save_rdms,
+    split_name,
+)
+from analysis.rdm import dissimilarity
+from analysis.recording_file import load_recording, save_recording
+from analysis.rsa import BEST_LAYER, RsaChoices, analyse
+from analysis.table import COLUMNS, Row, load_table, save_table
+from study.netcdf import write_groups
+from study.responses import save_responses
+from study.stimuli import Stimuli, save_stimuli
+from tests.analysis.synthetic import images, responses
+from tests.analysis.test_recordings import recording
+
+QUICK = RsaChoices(n_bootstrap=30, n_permutations=30)
+
+
+def model(name="m/a/seed-0", layer="c1", matrix=None, silent=0) -> ModelRdm:
+    if matrix is None:
+        generator = np.random.default_rng(len(name) + len(layer))
+        matrix = dissimilarity(generator.standard_normal((6, 5)))
+    return ModelRdm(name, "critic", "torch", layer, matrix, 5, silent, "correlation", "all")
+
+
+def pick(rows, **wanted):
+    found = [r for r in rows if all(getattr(r, k) == v for k, v in wanted.items())]
+    assert found
+    return found
+
+
+def test_a_site_is_alike_itself_and_rows_are_complete():
+    made = recording(ceiling=np.array([0.9, 0.8, 0.9]))
+    rows = analyse([model(matrix=made.dissimilarity[0]), model(layer="c2")], made, QUICK)
+    itself = pick(rows, layer="c1", site="VISp_layer4")[0]
+    assert itself.score == pytest.approx(1)
+    assert itself.ci_low == pytest.approx(1)
+    assert (itself.experiment, itself.variant, itself.seed) == ("m", "a", "0")
+    assert itself.p == pytest.approx(1 / 31, abs=0.1)
+    assert itself.p <= itself.q <= 1
+    means = {r.site: r for r in pick(rows, layer="c1") if r.is_mean}
+    singles = [r.score for r in pick(rows, layer="c1") if not r.is_mean]
+    assert means["mean-all"].score == pytest.approx(np.mean(singles))
+    assert means["mean-good"].score == pytest.approx((singles[0] + singles[2]) / 2)  # 20 cells are too few
+    assert means["mean-good"].n_cells == 400
+    assert len(pick(rows, layer=BEST_LAYER)) == 5
+    assert {r.n_images for r in rows} == {6}
+
+
+def test_the_same_seed_gives_the_same_rows():
+    made, models = recording(), [model(), model(layer="c2")]
+    first, again = (analyse(models, made, QUICK) for _ in range(2))
+    assert repr(first) == repr(again)
+    other = analyse(models, made, dataclasses.replace(QUICK, seed=1))
+    assert first[0].score == other[0].score
+    assert first[0].ci_low != other[0].ci_low
+
+
+def test_silent_images_are_counted_and_left_out():
+    x = np.random.default_rng(0).standard_normal((6, 5))
+    x[2] = 0
+    made = recording()
+    row = analyse([model(matrix=dissimilarity(x), silent=1)], made, QUICK)[0]
+    keep = np.delete(np.arange(6), 2)
+    cut = recording(stimulus=np.arange(5), dissimilarity=made.dissimilarity[:, keep][:, :, keep])
+    alone = analyse([model(matrix=dissimilarity(x[keep]))], cut, QUICK)[0]
+    assert (row.n_images, row.n_silent) == (5, 1)
+    assert (row.score, row.ci_low, row.p) == (alone.score, alone.ci_low, alone.p)
+
+
+def test_dead_and_constant_layers_have_empty_scores_and_do_not_count():
+    dead = model("m/dead", matrix=np.where(np.eye(6), 0, np.nan), silent=6)
+    constant = model("m/constant", matrix=1 - np.eye(6))
+    rows = analyse([model(), dead, constant], recording(), QUICK)
+    for name in ("m/dead", "m/constant"):
+        for row in pick(rows, model=name):
+            assert math.isnan(row.score)
+            assert math.isnan(row.p)
+            assert math.isnan(row.q)
+    assert pick(rows, model="m/dead")[0].n_images == 0
+    alone = analyse([model()], recording(), QUICK)
+    assert [r.q for r in pick(rows, model="m/a/seed-0")] == [r.q for r in alone]
+
+
+def test_baselines_are_a_family_of_their_own():
+    named = dataclasses.replace(model("baseline/pixels", "pixels"), network="", level="")
+    rows = analyse([model(), model(layer="c2"), named], recording(), QUICK)
+    alone = analyse([named], recording(), QUICK)
+    assert [r.q for r in pick(rows, model="baseline/pixels")] == [r.q for r in alone]
+    assert not [r for r in alone if r.layer == BEST_LAYER]
+
+
+def test_the_decoded_image_is_not_a_layer_to_choose():
+    rows = analyse([model(), model(layer=IMAGE_LAYER)], recording(), QUICK)
+    assert not [r for r in rows if r.layer == BEST_LAYER]
+
+
+def test_refused_models():
+    with pytest.raises(ValueError, match=r"'m/a/seed-0\|critic\|torch\|c1' .* was given 2 times"):
+        analyse([model(), model()], recording(), QUICK)
+    with pytest.raises(ValueError, match=r"has the shape \(4, 4\), the recording's have \(6, 6\)"):
+        analyse([model(matrix=np.zeros((4, 4)))], recording(), QUICK)
+    with pytest.raises(ValueError, match="n_bootstrap is -1; allowed is 0 or more"):
+        RsaChoices(n_bootstrap=-1)
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("patches/sgad/seed-12", ("patches", "sgad", "12")),
+        ("sgad", ("", "sgad", "")),
+        ("a/b/c", ("a/b", "c", "")),
+        ("seed-1", ("", "seed-1", "")),
+    ],
+)
+def test_names(name, parts):
+    assert split_name(name) == parts
+
+
+def test_tables_round_trip(tmp_path):
+    rows = analyse([model()], recording(), QUICK)
+    save_table(rows, tmp_path / "rsa.csv")
+    read = load_table(tmp_path / "rsa.csv")
+    assert [r.site for r in read] == [r.site for r in rows]
+    assert [r.score for r in read] == pytest.approx([r.score for r in rows], rel=1e-5)
+    assert math.isnan(read[2].ceiling_trials)
+    assert isinstance(read[0].n_images, int)
+    (tmp_path / "short.csv").write_text("model,score\na,1\n")
+    with pytest.raises(ValueError, match="lacks the columns experiment, variant"):
+        load_table(tmp_path / "short.csv")
+    text = (tmp_path / "rsa.csv").read_text().replace(",6,0,5,", ",many,0,5,", 1)
+    (tmp_path / "bad.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"bad.csv line 2: .*'many'"):
+        load_table(tmp_path / "bad.csv")
+
+
+def test_every_column_is_described_by_the_methods_page_or_the_row():
+    assert tuple(f.name for f in dataclasses.fields(Row)) == COLUMNS
+    wanted = [
+        "model",
+        "variant",
+        "seed",
+        "level",
+        "layer",
+        "site",
+        "metric",
+        "score",
+        "ci_low",
+        "ci_high",
+        "p",
+        "q",
+        "ceiling_lower",
+        "ceiling_upper",
+    ]
+    wanted += ["n_images", "n_silent", "n_units", "simulated", "distance", "window"]
+    assert set(wanted) <= set(COLUMNS)
+
+
+def test_rdms_round_trip(tmp_path):
+    entries = [model(), dataclasses.replace(model("baseline/pixels", "pixels"), network="", level="")]
+    save_rdms(entries, np.arange(6), tmp_path / "rdms.nc", {"simulated": "true"})
+    read = load_rdms(tmp_path / "rdms.nc")
+    assert [e.label for e in read] == [e.label for e in entries]
+    assert read[1].is_baseline
+    np.testing.assert_allclose(read[0].matrix, entries[0].matrix, rtol=1e-6)
+    write_groups(tmp_path / "x.nc", {"/": xr.Dataset({"a": ("b", [1])})})
+    with pytest.raises(ValueError, match="holds no model RDMs"):
+        load_rdms(tmp_path / "x.nc")
+
+
+# -------------------------------------------------------------------------------------------- from files
+
+
+@pytest.fixture
+def folder(tmp_path):
+    pictures, ids = images(8), np.arange(8)
+    save_stimuli(Stimuli(pictures, ids, attributes={"simulated": "true"}), tmp_path / "stimuli.nc")
+    for network in ("generator", "critic"):
+        save_responses(responses(pictures, ids, network, "torch", "sgad"), tmp_path / f"{network}.nc")
+    argv = ["record", "--source", "simulated", "--stimuli", str(tmp_path / "stimuli.nc")]
+    assert main([*argv, "--out", str(tmp_path / "recording.nc")]) == 0
+    return tmp_path
+
+
+def rsa(folder, *more, recorded="recording.nc"):
+    argv = ["rsa", "--recording", str(folder / recorded), "--out", str(folder / "rsa.csv")]
+    return main([*argv, "--bootstrap", "5", "--permutations", "5", *more])
+
+
+def test_layers_come_from_the_file(folder):
+    layers = layer_rdms("m", folder / "generator.nc", np.arange(8)[::-1], RdmChoices())
+    assert [m.layer for m in layers] == ["g1", "g2", "image"]
+    assert {(m.network, m.level) for m in layers} == {("generator", "torch")}
+    forward = layer_rdms("m", folder / "generator.nc", np.arange(8), RdmChoices())
+    np.testing.assert_allclose(layers[0].matrix, forward[0].matrix[::-1, ::-1], atol=1e-12)
+    part = layer_rdms("m", folder / "generator.nc", np.arange(8), RdmChoices(window_ms=(0, 125)))
+    assert part[0].window == "0-125 ms"
+    assert not np.allclose(part[0].matrix, forward[0].matrix)
+    with pytest.raises(
+        ValueError,
+        match=r"no time bin lies inside the window 300 to 400 ms; the bins run from 0 to 250 ms in steps of 31\.25",
+    ):
+        layer_rdms("m", folder / "generator.nc", np.arange(8), RdmChoices(window_ms=(300, 400)))
+
+
+def test_the_command_writes_table_and_rdms(folder, capsys):
+    named = [f"p/sgad/seed-0={folder / name}" for name in ("generator.nc", "critic.nc")]
+    more = ["--images", str(folder / "stimuli.nc"), "--rdms", str(folder / "rdms.nc")]
+    assert rsa(folder, "--responses", *named, *more) == 0
+    assert "SIMULATED V1" in capsys.readouterr().out
+    rows = load_table(folder / "rsa.csv")
+    assert {r.simulated for r in rows} == {"true"}
+    assert {r.layer for r in rows if not r.is_baseline} == {"g1", "g2", "image", "c1", "c2", BEST_LAYER}
+    assert {r.distance for r in rows if r.layer == "luminance"} == {"euclidean"}
+    # stand-in images are not the Allen scenes: no reference baselines
+    assert {r.layer for r in rows if r.is_baseline} >= {"pixels", "gabor", "gabor-raw", "contrast"}
+    assert not {r.layer for r in rows} & {"pixels-reference", "gabor-reference"}
+    assert len(load_rdms(folder / "rdms.nc")) == 5 + 6
+
+
+def test_a_critics_single_score_is_no_layer(folder):
+    assert "score" not in {m.layer for m in layer_rdms("m", folder / "critic.nc", np.arange(8), RdmChoices())}
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ([], "there is nothing to compare; give --responses NAME=FILE"),
+        (["--responses", "critic.nc"], "--responses 'critic.nc' is not NAME=FILE; write it like"),
+        (["--responses", "baseline/x=critic.nc"], "'baseline/x' is not allowed"),
+        (["--responses", "a=none.nc"], "there is no file none.nc"),
+        (["--metric", "sperman"], "unknown metric 'sperman': did you mean 'spearman'?"),
+        (["--distance", "cos", "--images", "stimuli.nc"], "unknown distance 'cos': did you mean 'cosine'?"),
+        (["--ceiling", "mouse", "--images", "stimuli.nc"], "unknown ceiling 'mouse'"),
+        (["--bootstrap", "-3", "--images", "stimuli.nc"], "n_bootstrap is -3; allowed is 0 or more"),
+    ],
+)
+def test_refused_commands(folder, capsys, monkeypatch, more, text):
+    monkeypatch.chdir(folder)
+    assert rsa(folder, *more) == 2
+    error = capsys.readouterr().err
+    assert text in error
+    assert error.count("\n") == 1
+    assert not (folder / "rsa.csv").exists()
+
+
+def test_other_stimuli_are_refused(folder, capsys):
+    pictures, ids = images(8), np.arange(1, 9)
+    save_responses(responses(pictures, ids, "critic", "torch", "sgad"), folder / "other.nc")
+    assert rsa(folder, "--responses", f"a={folder / 'other.nc'}") == 2
+    error = capsys.readouterr().err
+    assert "1 of the recording's are missing (first: 0), 1 are not in the recording (first: 8)" in error
+    assert "show the network the stimuli that were recorded" in error
+    assert match_stimuli(np.array([3, 1, 2]), np.array([1, 2, 3]), "x").tolist() == [1, 2, 0]
+
+
+def test_stand_ins_beside_a_real_recording_are_refused(folder, capsys):
+    made = load_recording(folder / "recording.nc")
+    real = dataclasses.replace(made, attributes={**made.attributes, "simulated": "false"})
+    save_recording(real, folder / "real.nc")
+    assert rsa(folder, "--images", str(folder / "stimuli.nc"), recorded="real.nc") == 2
+    assert "holds stand-in images, but the recording is of the Allen scenes" in capsys.readouterr().err
+    save_stimuli(Stimuli(np.ones((8, 3)), np.arange(8)), folder / "latents.nc")
+    assert rsa(folder, "--images", str(folder / "latents.nc")) == 2
+    assert "holds latents; give the images" in capsys.readouterr().err
