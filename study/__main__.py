@@ -1,20 +1,31 @@
-"""Command line of what the packages share: `python -m study data list|fetch|verify [NAME ...]`."""
+"""Command line of what the packages share: `python -m study run` and `python -m study data list|fetch|verify`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from study import manifest
 from study.commands import Parser, one_line, run, unknown
+from study.provenance import ROOT
+from study.workflow import PROFILES, run_study
 
 
 def parser() -> Parser:
     """Return the command line."""
-    top = Parser(prog="python -m study", description="Data that the study reads.")
+    top = Parser(prog="python -m study", description="The study: its data and the whole way.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     data = commands.add_parser("data", help="list, get and check the files of data_manifest.yaml")
+    study = commands.add_parser("run", help="run the whole way: what `make study` does")
+    study.add_argument("--profile", default="quick", help=", ".join(PROFILES))
+    study.add_argument(
+        "--root", type=Path, default=ROOT, help="where runs/ and results/ lie (default: the checkout)"
+    )
+    study.add_argument("--cores", type=int, default=2)
+    study.add_argument("snakemake", nargs="*", help="further arguments for Snakemake, after --")
+    study.set_defaults(handler=run_whole_way)
     actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
     handlers: dict[str, tuple[Callable[[argparse.Namespace], int], str]] = {
         "list": (list_items, "print every item, its size, where it lies and what uses it"),
@@ -29,6 +40,11 @@ def parser() -> Parser:
         action.add_argument("names", nargs=number, metavar="NAME", help=f"items or groups{default}")
         action.set_defaults(handler=handler)
     return top
+
+
+def run_whole_way(arguments: argparse.Namespace) -> int:
+    """Run the study."""
+    return run_study(arguments.profile, arguments.root, arguments.cores, arguments.snakemake)
 
 
 def expand(names: Iterable[str]) -> list[str]:

@@ -75,20 +75,40 @@ def sha256(path: str | os.PathLike[str]) -> str:
 
 
 @contextlib.contextmanager
-def locked(path: str | os.PathLike[str]) -> Iterator[None]:
+def locked(path: str | os.PathLike[str]) -> Iterator[int]:
     """Hold an exclusive lock on `path` (created when absent); wait while another process holds it.
 
     The system frees the lock when its holder dies, however it dies.
+
+    Parameters
+    ----------
+    path : path
+
+    Yields
+    ------
+    int
+        The file descriptor that holds the lock; a child that inherits it goes on holding.
+
+    Raises
+    ------
+    ValueError
+        If the folder cannot be created or written.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    except OSError as error:
+        raise ValueError(
+            f"cannot write {path.parent}: {error.strerror}; choose a folder that you may write to."
+        ) from error
     with open(path, "a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             print(f"another process is at work on {path.parent}; waiting for it to finish", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        yield file.fileno()
 
 
 def require_file(path: str | os.PathLike[str], what: str, hint: str) -> Path:

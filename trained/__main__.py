@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 import xarray as xr
 
@@ -24,22 +25,21 @@ from trained.sheet import save_sheet
 def _train(arguments: argparse.Namespace) -> None:
     config = override(named_config(arguments.config), arguments.set)
     folder = training.run_folder(arguments.out, config, arguments.seed)
-    print(f"{config.name} seed {arguments.seed} -> {training.train(config, arguments.seed, folder)}")
+    print(
+        f"{config.name} seed {arguments.seed} -> {training.train(config, arguments.seed, folder, arguments.if_changed)}"
+    )
 
 
 def _resume(arguments: argparse.Namespace) -> None:
     config, seed = training.stored_config(arguments.run)
     config = override(config, arguments.set)
-    print(f"{config.name} seed {seed} -> {training.train(config, seed, arguments.run)}")
+    print(f"{config.name} seed {seed} -> {training.train(config, seed, arguments.run, 'continue')}")
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     rows = [row for folder in arguments.run for row in evaluation.evaluate(folder, arguments.samples)]
     for row in rows:
-        print(
-            f"{row['experiment']}/{row['variant']} seed {row['seed']}: {row['measure']} {row['value']} "
-            f"(n = {row['n']}; {row['detail']})"
-        )
+        print(f"{row['model']}: {row['measure']} {row['value']} (n = {row['n']}; {row['detail']})")
     if arguments.out:
         evaluation.write_rows(rows, arguments.out)
 
@@ -59,6 +59,15 @@ def _export(arguments: argparse.Namespace) -> None:
 def _respond(arguments: argparse.Namespace) -> None:
     save_responses(responses.respond(arguments.run, arguments.network, arguments.stimuli), arguments.out)
     print(f"torch responses of the {arguments.network} -> {arguments.out}")
+
+
+def _latents(arguments: argparse.Namespace) -> None:
+    model = checkpoint.load_model(arguments.run)
+    latents = training.sample_latents(model, arguments.count, arguments.seed).double().numpy()
+    facts = provenance(inputs={"model": arguments.run / checkpoint.MODEL_FILE}, seed=arguments.seed)
+    facts |= {"made_by": "draws from N(0, I)", "name": model.config.name}
+    save_stimuli(Stimuli(latents, np.arange(arguments.count), attributes=facts), arguments.out)
+    print(f"{arguments.count} latents -> {arguments.out}")
 
 
 def _invert(arguments: argparse.Namespace) -> None:
@@ -114,6 +123,12 @@ def parser() -> Parser:
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--out", type=Path, default=Path("runs"), help="root of the run folders")
     sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one field")
+    sub.add_argument(
+        "--if-changed",
+        choices=training.IF_CHANGED,
+        default="stop",
+        help="when the folder holds a run of other code",
+    )
     sub = command("resume", _resume, "Go on with a run, for example longer: --set n_updates=1000.")
     sub.add_argument("run", type=Path)
     sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
@@ -122,6 +137,13 @@ def parser() -> Parser:
     sub.add_argument("--samples", type=int, default=evaluation.N_PUBLISHED)
     sub.add_argument("--out", type=Path, help="CSV to write")
     sub = command("sample", _sample, "Draw images into a PNG sheet.")
+    sub.add_argument("run", type=Path)
+    sub.add_argument("--count", type=int, default=64)
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--out", type=Path, required=True)
+    sub = command(
+        "latents", _latents, "Draw latents into a stimuli file; those of `sample` for the same seed."
+    )
     sub.add_argument("run", type=Path)
     sub.add_argument("--count", type=int, default=64)
     sub.add_argument("--seed", type=int, default=0)

@@ -160,6 +160,21 @@ def _variants(sgad: Config) -> list[Config]:
 
 PATCHES = Config("quick-patches", "sgad", "patches")
 DIGITS = Config("quick-digits", "sgad", "digits", image_size=28, n_latent=10)
+# Next to nothing, so that the whole pipeline can be tried in a minute.
+TINY = dataclasses.replace(
+    PATCHES,
+    experiment="tiny-patches",
+    image_size=16,
+    n_latent=4,
+    generator_hidden=16,
+    generator_channels=(4, 4),
+    critic_channels=(4, 4),
+    critic_hidden=16,
+    n_updates=4,
+    batch_size=8,
+    checkpoint_every=2,
+    calibration_batches=2,
+)
 FULL = {"n_updates": 20000, "batch_size": 64, "checkpoint_every": 250, "calibration_batches": 50}
 # The released SGAD sizes for 28x28 images.
 RELEASED = {
@@ -175,6 +190,8 @@ CONFIGS: dict[str, Config] = {
     for config in [
         *_variants(PATCHES),
         *_variants(DIGITS),
+        *_variants(TINY),
+        *_variants(dataclasses.replace(TINY, experiment="tiny-digits", dataset="digits")),
         *_variants(dataclasses.replace(PATCHES, experiment="patches", **FULL)),  # type: ignore[arg-type]
         *_variants(
             dataclasses.replace(DIGITS, experiment="mnist", dataset="mnist", **FULL, **RELEASED)  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from trained.training import sample
 # Which published autoencoder judges which data set: weights and reference statistics in the data manifest.
 AUTOENCODERS = {"digits": "mnist", "mnist": "mnist", "fashion": "fashion"}
 N_ACTIVITY = 64  # images over which spikes are counted
-FIELDS = ("experiment", "variant", "seed", "measure", "value", "n", "detail")
+FIELDS = ("model", "measure", "value", "n", "detail")
 Row = dict[str, object]
 
 
@@ -39,8 +39,7 @@ def evaluate(run: str | Path, n_samples: int = N_PUBLISHED) -> list[Row]:
     """
     model = load_model(run)
     rows = [*activity(model), *fad(model, n_samples)]
-    names = {"experiment": model.config.experiment, "variant": model.config.variant, "seed": model.seed}
-    return [{**names, **row} for row in rows]
+    return [{"model": f"{model.config.name}/seed-{model.seed}", **row} for row in rows]
 
 
 def activity(model: Model) -> list[Row]:

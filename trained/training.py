@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from study.files import locked, write_text
-from study.provenance import provenance
+from study.commands import unknown
+from study.files import locked, sha256, write_text
+from study.provenance import config_hash, provenance
 from trained.allocator import keep_pages
 from trained.checkpoint import STATE_FILE, load_tensors, read, save_model, write
 from trained.config import Config, from_mapping, to_json
@@ -134,7 +135,12 @@ class Trainer:
             for index, state in optimiser.state_dict()["state"].items():
                 tensors |= {f"{label}.{index}.{k}": torch.as_tensor(v) for k, v in state.items()}
         tensors["random"] = self.random.get_state()
-        header = {"config": to_json(self.config), "seed": str(self.seed), "update": str(self.update)}
+        header = {
+            "config": to_json(self.config),
+            "seed": str(self.seed),
+            "update": str(self.update),
+            "code_hash": code_hash(),
+        }
         write(run / STATE_FILE, tensors, {**header, "metrics": json.dumps(self.metrics)})
         self._write_metrics(run)
 
@@ -197,7 +203,18 @@ def run_folder(root: str | Path, config: Config, seed: int) -> Path:
     return Path(root) / config.experiment / config.variant / f"seed-{seed}"
 
 
-def train(config: Config, seed: int, run: Path) -> Path:
+# Modules on which the result of an update depends.
+DECISIVE = ("config", "data", "decoder", "network", "neuron", "objective", "surrogate", "training")
+IF_CHANGED = ("stop", "restart", "continue")
+
+
+def code_hash() -> str:
+    """Return a hash of the code that training depends on: a state made by other code is another run."""
+    folder = Path(__file__).parent
+    return config_hash({name: sha256(folder / f"{name}.py") for name in DECISIVE})
+
+
+def train(config: Config, seed: int, run: Path, if_changed: str = "stop") -> Path:
     """Train to `config.n_updates`, from the beginning or from the state found in `run`.
 
     Parameters
@@ -206,6 +223,8 @@ def train(config: Config, seed: int, run: Path) -> Path:
     seed : int
     run : Path
         Run folder; receives model.safetensors, state.safetensors, metrics.jsonl and samples.png.
+    if_changed : "stop", "restart" or "continue"
+        What to do with a state that other code made: refuse, begin again, or go on all the same.
 
     Returns
     -------
@@ -221,7 +240,7 @@ def train(config: Config, seed: int, run: Path) -> Path:
     start = time.monotonic()
     with locked(run / ".lock"):
         trainer = Trainer(config, seed)
-        if (run / STATE_FILE).exists():
+        if (run / STATE_FILE).exists() and usable_state(run, if_changed):
             trainer.load(run)
         _train_on(trainer, run)
         model = trainer.calibrated()
@@ -229,6 +248,28 @@ def train(config: Config, seed: int, run: Path) -> Path:
         save_sheet(sample(model, N_SHEET, seed), run / SHEET_FILE)
         save_model(model, run, facts)
     return run
+
+
+def usable_state(run: Path, if_changed: str) -> bool:
+    """Return whether to go on from the state in `run`; False is to begin again.
+
+    Raises
+    ------
+    ValueError
+        If other code made it and `if_changed` is "stop", or `if_changed` is unknown.
+    """
+    if if_changed not in IF_CHANGED:
+        raise unknown("--if-changed", if_changed, IF_CHANGED)
+    same = read(run / STATE_FILE, "training state").header.get("code_hash") == code_hash()
+    if same or if_changed == "continue":
+        return True
+    if if_changed == "stop":
+        raise ValueError(
+            f"{run} was trained by other code than this; --if-changed restart begins again, "
+            "--if-changed continue goes on all the same."
+        )
+    print(f"{run} was trained by other code than this: beginning again")
+    return False
 
 
 def _train_on(trainer: Trainer, run: Path) -> None:
@@ -256,13 +297,15 @@ def stored_config(run: Path) -> tuple[Config, int]:
     return from_mapping(json.loads(header["config"])), int(header["seed"])
 
 
-def sample(model: Model, n: int, seed: int, batch_size: int = 256) -> Tensor:
-    """Return `n` images of the model's generator in evaluation mode, (n, 1, y, x), in [0, 1].
-
-    Latents are drawn from N(0, I) with `seed`, apart from the stream that training used.
-    """
-    model.eval()
+def sample_latents(model: Model, n: int, seed: int) -> Tensor:
+    """Return `n` latents from N(0, I), (n, n_latent), drawn apart from the stream that training used."""
     random = torch.Generator().manual_seed(seed + 10**6)
-    latents = torch.randn(n, model.config.n_latent, generator=random)
+    return torch.randn(n, model.config.n_latent, generator=random)
+
+
+def sample(model: Model, n: int, seed: int, batch_size: int = 256) -> Tensor:
+    """Return the images of `sample_latents` in evaluation mode, (n, 1, y, x), in [0, 1]."""
+    model.eval()
     with torch.no_grad():
+        latents = sample_latents(model, n, seed)
         return torch.cat([model.generator(z) for z in latents.split(batch_size)])

@@ -1,0 +1,75 @@
+"""`make study`: the Snakefile, run so that a kill at any moment costs only unfinished steps."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from study.commands import unknown
+from study.files import locked
+from study.provenance import ROOT
+
+PROFILES = ("tiny", "quick", "full")
+SUMMARY_FILE = "summary.txt"
+
+
+def run_study(profile: str, root: Path, cores: int, extra: list[str] | None = None) -> int:
+    """Run the whole way for a profile and print its summary.
+
+    Parameters
+    ----------
+    profile : "tiny", "quick" or "full"
+    root : path
+        Where `runs/` and `results/` lie.
+    cores : int
+    extra : list of str, optional
+        Further arguments for Snakemake, for example `--executor slurm`.
+
+    Returns
+    -------
+    int
+        Exit status.
+
+    Raises
+    ------
+    ValueError
+        For an unknown profile, no cores, or when Snakemake is not installed.
+    """
+    if profile not in PROFILES:
+        raise unknown("profile", profile, PROFILES)
+    if cores < 1:
+        raise ValueError(f"cores is {cores}; at least 1 is needed.")
+    if importlib.util.find_spec("snakemake") is None:
+        raise ValueError(
+            "Snakemake is not installed; `make study` installs it, or `pip install -e '.[workflow]'`."
+        )
+    root.mkdir(parents=True, exist_ok=True)
+    # Snakemake's own lock outlives a killed process; ours does not, but is kept by jobs that survive their parent,
+    # so that a new run never works on the same files as an orphan of the last.
+    with locked(root / ".study.lock") as lock:
+        status = subprocess.call(
+            _command(profile, root, cores, extra or []), cwd=ROOT, env=_environment(), pass_fds=(lock,)
+        )
+    summary = root / "results" / profile / SUMMARY_FILE
+    if status == 0 and summary.exists():
+        print(summary.read_text(encoding="utf-8"), end="")
+    return status
+
+
+def _command(profile: str, root: Path, cores: int, extra: list[str]) -> list[str]:
+    return [
+        *(sys.executable, "-m", "snakemake"),
+        *("--snakefile", str(ROOT / "Snakefile"), "--directory", str(root.resolve())),
+        *("--cores", str(cores), "--config", f"profile={profile}"),
+        *("--nolock", "--rerun-incomplete", "--quiet", "rules", "host"),
+        *extra,
+    ]
+
+
+def _environment() -> dict[str, str]:
+    """Return the jobs' environment: this Python first on the path, unbuffered, progress bars that a log can hold."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
