@@ -240,7 +240,7 @@ def _add_group(
         threshold=population.threshold or None,
         reset=population.reset or None,
         refractory=False if population.refractory is None else population.refractory,
-        method="exact",
+        method=population.method,
         clock=clocks["dt"],
         name=layer.name,
         namespace={**population.namespace, **({"stimulus_current": built.stimulus} if first else {})},
@@ -311,9 +311,7 @@ def _add_synapses(
 def _add_monitors(built: BrianNetwork, network: Network, population: Population, step_clock: Any) -> None:
     for layer in network.layers:
         if layer.spikes:
-            monitor = brian2.SpikeMonitor(
-                built.groups[layer.name], when="end", name=f"{layer.name}_spikes"
-            )
+            monitor = brian2.SpikeMonitor(built.groups[layer.name], when="end", name=f"{layer.name}_spikes")
             built.spikes[layer.name] = monitor
             built.network.add(monitor)
     built.readout = brian2.StateMonitor(

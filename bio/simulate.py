@@ -6,6 +6,7 @@ import functools
 import math
 import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
 from tqdm import tqdm
@@ -58,7 +59,7 @@ def simulate(
     -------
     Responses
         One repeat, one time bin per network step; voltages dimensionless as in `study.network`; the score of a
-        critic is its membrane after the last step, averaged over readout units. Attributes say how it was made;
+        critic is its membrane after the last step divided by T, averaged over readout units. Attributes say how it was made;
         the sha256 of the files that were read is the caller's to add.
 
     Raises
@@ -77,7 +78,9 @@ def simulate(
         raise ValueError(f"processes is {n_processes}; at least 1 is needed.")
     ids = np.arange(len(currents)) if stimulus_ids is None else np.asarray(stimulus_ids)
     if ids.shape != (len(currents),):
-        raise ValueError(f"{len(currents)} stimuli but ids of the shape {ids.shape}; give one id per stimulus.")
+        raise ValueError(
+            f"{len(currents)} stimuli but ids of the shape {ids.shape}; give one id per stimulus."
+        )
 
     batches = _split(network, currents, n_processes)
     lock = threading.Lock()
@@ -87,7 +90,9 @@ def simulate(
             with lock:
                 bar.update(min(n, bar.total - bar.n))
 
-        job = _job(network, chosen, timing, batches, min(n_processes, len(batches)), advance, bar.set_postfix_str)
+        job = _job(
+            network, chosen, timing, batches, min(n_processes, len(batches)), advance, bar.set_postfix_str
+        )
         parts = [_reduce(network, chosen, timing, batch, len(batches[0])) for batch in run(job)]
     counts = {name: np.concatenate([part[0][name] for part in parts])[: len(ids)] for name in parts[0][0]}
     readout = np.concatenate([part[1] for part in parts])[: len(ids)]
@@ -105,12 +110,19 @@ def simulate(
             step_ms=timing.step_ms,
             dt_ms=timing.dt_ms,
             processes=n_processes,
+            **{name: network.provenance[name] for name in ("name", "seed") if name in network.provenance},
         ),
     )
 
 
 def _job(
-    network: Network, level: Level, timing: Timing, batches: list[np.ndarray], n_processes: int, advance, say
+    network: Network,
+    level: Level,
+    timing: Timing,
+    batches: list[np.ndarray],
+    n_processes: int,
+    advance: Callable[[float], None],
+    say: Callable[[str], None],
 ) -> Job:
     first = level.population(network.layers[0].neuron, timing.step_ms)
     return Job(
@@ -176,7 +188,10 @@ def read_out(network: Network, values: np.ndarray) -> dict[str, tuple[tuple[str,
     """
     steps, units = ("stimulus", "repeat", "step", "unit"), ("stimulus", "repeat", "unit")
     if network.role == "critic":
-        return {"voltage": (steps, values), "score": (units[:2], values[:, :, -1].mean(axis=-1))}
+        return {
+            "voltage": (steps, values),
+            "score": (units[:2], values[:, :, -1].mean(axis=-1) / network.n_steps),
+        }
     frame = frames(values)
     named = {"frame": (steps, frame)}
     if network.decoder is not None:

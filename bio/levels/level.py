@@ -31,6 +31,8 @@ class Population:
         Statements run every time step instead of, or beside, a differential equation.
     step_start : str
         Statements run when a network step begins, after the readout of the step before was recorded.
+    method : str
+        Brian2's integration method.
     refractory : Quantity, optional
         How long a neuron that fired stays silent.
     output : str
@@ -47,6 +49,7 @@ class Population:
     reset: str = ""
     update: str = ""
     step_start: str = ""
+    method: str = "exact"
     refractory: Any = None
     output: str = ""
     output_zero: Any = 0.0

@@ -1,0 +1,155 @@
+"""Command line: `python -m bio simulate` and `python -m bio verify`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+from study.commands import Parser, run
+from study.files import require_file, sha256
+from study.network import Network, load_network
+from study.responses import save_responses
+from study.stimuli import load_stimuli
+
+ROLES = ("generator", "critic")
+
+
+def network_path(run: Path, role: str | None) -> Path:
+    """Return the network file that RUN means: itself, or the one of `role` in the run folder.
+
+    Raises
+    ------
+    ValueError
+        If RUN is a folder and no role is given.
+    FileNotFoundError
+        If there is no such file or folder.
+    """
+    if not run.is_dir():
+        return require_file(
+            run, "network", "give a run folder or a file that `python -m trained export` wrote"
+        )
+    if role is None:
+        raise ValueError(f"{run} is a run folder; say which network with --network {' or '.join(ROLES)}.")
+    return require_file(run / f"{role}.safetensors", role, f"write it with `python -m trained export {run}`")
+
+
+def load_role(run: Path, role: str | None) -> tuple[Network, Path]:
+    """Return (network, its file) after checking that the file holds the role asked for."""
+    path = network_path(run, role)
+    network = load_network(path)
+    if role is not None and network.role != role:
+        raise ValueError(f"{path} holds a {network.role}, but --network says {role}; give the other file.")
+    return network, path
+
+
+def simulate_command(arguments: argparse.Namespace) -> None:
+    """Simulate one network on a stimuli file and write its responses."""
+    from bio.simulate import simulate
+
+    network, path = load_role(arguments.run, arguments.network)
+    stimuli = load_stimuli(arguments.stimuli)
+    if arguments.limit is not None and arguments.limit < 1:
+        raise ValueError(f"--limit is {arguments.limit}; at least 1 stimulus is needed.")
+    kind = "latent" if network.role == "generator" else "image"
+    if stimuli.kind != kind:
+        raise ValueError(
+            f"{arguments.stimuli} holds {stimuli.kind}s, but a {network.role} takes {kind}s; give another file."
+        )
+    shown = slice(arguments.limit)
+    responses = simulate(
+        network,
+        stimuli.values[shown],
+        arguments.level,
+        arguments.backend,
+        stimulus_ids=stimuli.stimulus[shown],
+        n_processes=arguments.processes,
+        dt_ms=arguments.dt_ms,
+    )
+    attributes = {
+        **responses.attributes,
+        **{f"network_{key}": str(value) for key, value in network.provenance.items()},
+        "network_sha256": sha256(path),
+        "stimuli_sha256": sha256(arguments.stimuli),
+        "simulated": stimuli.attributes.get("simulated", "unknown"),
+    }
+    save_responses(dataclasses.replace(responses, attributes=attributes), arguments.out)
+    rates = {name: counts.mean() for name, counts in responses.counts.items()}
+    spoken = ", ".join(f"{name} {rate:.3f}" for name, rate in rates.items())
+    print(f"wrote {arguments.out}: {len(responses.stimulus)} stimuli, spikes per neuron and step: {spoken}")
+
+
+def verify_command(arguments: argparse.Namespace) -> int:
+    """Check networks of a run folder against torch; status 1 if anything differs."""
+    from bio.verify import verify_run
+
+    if not arguments.run.is_dir():
+        raise ValueError(f"{arguments.run} is not a folder; verification needs a run folder with its model.")
+    if arguments.stimuli_count < 1:
+        raise ValueError(f"--stimuli-count is {arguments.stimuli_count}; at least 1 is needed.")
+    if not 0 <= arguments.perturb_decay < 1:
+        raise ValueError(f"--perturb-decay is {arguments.perturb_decay}; allowed is 0 to below 1.")
+    passed = True
+    for role in ROLES if arguments.network == "both" else (arguments.network,):
+        network, _ = load_role(arguments.run, role)
+        verification = verify_run(
+            arguments.run,
+            network,
+            backend=arguments.backend,
+            n_stimuli=arguments.stimuli_count,
+            seed=arguments.seed,
+            perturb=arguments.perturb_decay,
+        )
+        for line in verification.lines():
+            print(line, file=sys.stderr if line.startswith("warning") else sys.stdout, flush=True)
+        passed &= verification.passed
+    return int(not passed)
+
+
+def parser() -> Parser:
+    """Return the command line's parser."""
+    top = Parser(prog="python -m bio", description="Trained networks as Brian2 equations.")
+    commands = top.add_subparsers(dest="command", required=True)
+    simulate = commands.add_parser("simulate", help="show stimuli to a network and write its responses")
+    simulate.add_argument(
+        "run", type=Path, metavar="RUN", help="run folder, or one .safetensors network file"
+    )
+    simulate.add_argument("--network", choices=ROLES, help="which network of the run folder")
+    simulate.add_argument("--level", default="exact", help="exact or lif; default %(default)s")
+    simulate.add_argument(
+        "--backend", default="cpp_standalone", help="cpp_standalone or numpy; default %(default)s"
+    )
+    simulate.add_argument("--stimuli", type=Path, required=True, metavar="FILE", help="stimuli.nc")
+    simulate.add_argument("--out", type=Path, required=True, metavar="FILE", help="responses.nc")
+    simulate.add_argument("--dt-ms", type=float, help="simulation time step; default: the level's own")
+    simulate.add_argument(
+        "--processes", type=int, default=1, help="parts simulated at a time; default %(default)s"
+    )
+    simulate.add_argument("--limit", type=int, help="only the first N stimuli", metavar="N")
+    simulate.set_defaults(handler=simulate_command)
+    verify = commands.add_parser("verify", help="compare level exact with torch, spike by spike")
+    verify.add_argument("run", type=Path, metavar="RUN", help="run folder with the model and its exports")
+    verify.add_argument("--network", choices=("both", *ROLES), default="both", help="default %(default)s")
+    verify.add_argument(
+        "--backend", default="cpp_standalone", help="cpp_standalone or numpy; default %(default)s"
+    )
+    verify.add_argument("--stimuli-count", type=int, default=16, help="distinct inputs; default %(default)s")
+    verify.add_argument("--seed", type=int, default=0, help="of the inputs; default %(default)s")
+    verify.add_argument(
+        "--perturb-decay",
+        type=float,
+        default=0.0,
+        help="make Brian2's decay wrong by this share: the check must then fail; default %(default)s",
+    )
+    verify.set_defaults(handler=verify_command)
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    return run(parser(), argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
