@@ -10,11 +10,25 @@ from study.commands import Parser, run
 
 def parser() -> Parser:
     """Return the parser of all commands; each command is one file that adds itself."""
-    from analysis import command_figures, command_record, command_report, command_rsa, command_stimuli
+    from analysis import (
+        command_figures,
+        command_record,
+        command_report,
+        command_rsa,
+        command_stimuli,
+        command_summary,
+    )
 
     main_parser = Parser(prog="python -m analysis", description="Comparison with mouse visual cortex.")
     commands = main_parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (command_stimuli, command_record, command_rsa, command_figures, command_report):
+    for module in (
+        command_stimuli,
+        command_record,
+        command_rsa,
+        command_figures,
+        command_report,
+        command_summary,
+    ):
         module.add(commands)
     return main_parser
 

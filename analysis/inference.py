@@ -9,6 +9,7 @@ ranks of a sample are cumulative sums of weights: the same numbers as the litera
 from __future__ import annotations
 
 import numpy as np
+from scipy import stats
 
 from analysis.compare import DOT_FORMS, MATRIX_MEASURES, PAIR_MEASURES, compare_many, require_metric
 from analysis.rdm import pair_values, pairs
@@ -57,23 +58,28 @@ class _WeightedForm:
 
     def __init__(self, values: np.ndarray, metric: str) -> None:
         self.metric, self.values = metric, values
-        if metric in ("spearman", "rho-a"):
+        self.ranks = metric in ("spearman", "rho-a")
+        if self.ranks:
             self.order = np.argsort(values, axis=1, kind="stable")
             ordered = np.take_along_axis(values, self.order, axis=1)
             # where the run of values equal to each one begins and ends in sorted order: ties share their mean rank
-            self.begin, self.end = (
+            begin, end = (
                 np.stack([np.searchsorted(o, v, side=side) for o, v in zip(ordered, values, strict=True)])
                 for side in ("left", "right")
             )
+            row = np.arange(len(values))[:, None] * (values.shape[1] + 1)
+            self.begin, self.end = begin + row, end + row
+
+    def _ranked(self, weight: np.ndarray) -> np.ndarray:
+        """Return ranks from 1: the weight below a value, and half of what is equal to it, and one half."""
+        below = np.zeros((len(self.values), self.values.shape[1] + 1))
+        np.cumsum(weight[self.order], axis=1, out=below[:, 1:])
+        flat = below.ravel()
+        return (flat.take(self.begin) + flat.take(self.end) + 1) / 2
 
     def __call__(self, weight: np.ndarray) -> np.ndarray:
-        values, total = self.values, weight.sum()
-        if self.metric in ("spearman", "rho-a"):
-            below = np.zeros((len(values), values.shape[1] + 1))
-            np.cumsum(weight[self.order], axis=1, out=below[:, 1:])
-            values = (
-                np.take_along_axis(below, self.begin, 1) + np.take_along_axis(below, self.end, 1) + 1
-            ) / 2
+        total = weight.sum()
+        values = self._ranked(weight) if self.ranks else self.values
         if self.metric != "cosine":
             values = values - (values @ weight / total)[:, None]
         if self.metric == "rho-a":
@@ -110,25 +116,60 @@ def confidence_interval(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def site_means(samples: np.ndarray, chosen: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Return means over sites that are drawn with replacement anew in each sample (bootstrap over both factors).
+def mean_error(
+    scores: np.ndarray, samples: np.ndarray, chosen: np.ndarray, n_images: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Return the standard error of mean scores over sites, for new images and new sites alike.
 
-    Uncorrected: it overestimates the variance (Schütt et al. 2023), so its intervals err to the wide side.
+    The bootstrap over both factors alone overestimates the variance v_both, since it contains the noise of single
+    measurements twice; with v_sites and v_images from resampling one factor, s sites and n images,
+
+        v = s/(s-1) v_sites + n/(n-1) v_images - s/(s-1) n/(n-1) (v_both - v_sites - v_images),
+
+    kept between the larger of its first two terms and v_both. Source: Schütt et al. 2023; the formula is that of
+    rsatoolbox 0.3.2.
 
     Parameters
     ----------
+    scores : array, (model, site)
     samples : array, (sample, model, site)
-        From `bootstrap_scores`.
+        From `bootstrap_scores`; at least 2 samples.
     chosen : int array, (n_chosen,)
-        Which sites make up the group.
+        Which sites make up the group. With one there are only images to generalise over.
+    n_images : int
     generator : Generator
 
     Returns
     -------
-    array, (sample, model)
+    array, (model,)
     """
+    images = samples[:, :, chosen].mean(axis=2).var(axis=0, ddof=1) * n_images / (n_images - 1)
+    if len(chosen) == 1:
+        return np.sqrt(images)
     drawn = generator.choice(chosen, size=(len(samples), len(chosen)))
-    return np.take_along_axis(samples, drawn[:, None, :], axis=2).mean(axis=2)
+    both = np.take_along_axis(samples, drawn[:, None, :], axis=2).mean(axis=2).var(axis=0, ddof=1)
+    factor = len(chosen) / (len(chosen) - 1)
+    sites = scores[:, drawn].mean(axis=2).var(axis=1, ddof=1) * factor
+    shared = both - sites / factor - images * (n_images - 1) / n_images
+    variance = sites + images - factor * n_images / (n_images - 1) * shared
+    return np.sqrt(np.minimum(np.maximum(variance, np.maximum(sites, images)), both))
+
+
+def mean_interval(
+    scores: np.ndarray, samples: np.ndarray, chosen: np.ndarray, n_images: int, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean score ± t · standard error, t of Student's distribution with min(sites, images) - 1 degrees.
+
+    Parameters as in `mean_error`; NaN without samples. One site: images - 1 degrees.
+    """
+    mean = scores[:, chosen].mean(axis=1)
+    if len(samples) < 2:
+        return np.full(mean.shape, np.nan), np.full(mean.shape, np.nan)
+    degrees = (n_images if len(chosen) == 1 else min(len(chosen), n_images)) - 1
+    reach = stats.t.ppf(CI_PERCENT[1] / 100, degrees) * mean_error(
+        scores, samples, chosen, n_images, generator
+    )
+    return mean - reach, mean + reach
 
 
 def permutation_scores(

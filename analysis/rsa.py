@@ -14,9 +14,9 @@ from analysis.inference import (
     bootstrap_scores,
     confidence_interval,
     false_discovery_rate,
+    mean_interval,
     p_values,
     permutation_scores,
-    site_means,
 )
 from analysis.model_rdms import IMAGE_LAYER, ModelRdm, split_name
 from analysis.rdm import MIN_IMAGES, defined_images
@@ -155,10 +155,13 @@ def _score(
         return _Scored(empty, empty, empty, empty)
     a, b = (_cut(m, defined) for m in (np.stack([m.matrix for m in models]), recording.dissimilarity))
     generators = [np.random.default_rng([choices.seed, stream]) for stream in range(3)]
-    scores = _with_means(compare_many(a, b, choices.metric), groups)
+    scores = compare_many(a, b, choices.metric)
     samples = bootstrap_scores(a, b, choices.metric, choices.n_bootstrap, generators[0])
-    means = [site_means(samples, chosen, generators[1]) for chosen in groups.values()]
-    low, high = confidence_interval(np.concatenate([samples, np.stack(means, axis=-1)], axis=-1))
+    low, high = confidence_interval(samples)
+    for chosen in groups.values():
+        interval = mean_interval(scores, samples, chosen, int(defined.sum()), generators[1])
+        low, high = np.column_stack([low, interval[0]]), np.column_stack([high, interval[1]])
+    scores = _with_means(scores, groups)
     p = np.full(scores.shape, np.nan)
     if choices.n_permutations:
         null = permutation_scores(a, b, choices.metric, choices.n_permutations, generators[2])

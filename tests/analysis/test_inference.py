@@ -8,9 +8,10 @@ from analysis.inference import (
     bootstrap_scores,
     confidence_interval,
     false_discovery_rate,
+    mean_error,
+    mean_interval,
     p_values,
     permutation_scores,
-    site_means,
 )
 from analysis.rdm import dissimilarity, pair_values
 from analysis.selection import best_layer_scores
@@ -118,13 +119,36 @@ def test_false_discovery_rate_by_hand():
         false_discovery_rate(np.array([0.1, 1.2]))
 
 
-def test_resampling_sites_widens():
-    samples = np.random.default_rng(0).standard_normal((400, 2, 6)) * 0.01 + np.arange(6)
-    over_both = site_means(samples, np.arange(6), np.random.default_rng(1))
-    assert over_both.shape == (400, 2)
-    assert over_both.std() > 10 * samples.mean(axis=2).std()
-    only = site_means(samples, np.array([2]), np.random.default_rng(1))
-    np.testing.assert_array_equal(only, samples[:, :, 2])
+def test_sites_that_differ_widen_the_interval_of_their_mean():
+    generator = np.random.default_rng(0)
+    samples = generator.standard_normal((400, 2, 6)) * 0.01 + np.arange(6)
+    scores = np.tile(np.arange(6.0), (2, 1))
+    error = mean_error(scores, samples, np.arange(6), 50, np.random.default_rng(1))
+    # resampled sites, corrected for their number: standard deviation of the sites / sqrt(6)
+    assert error == pytest.approx(np.arange(6).std(ddof=1) / np.sqrt(6), rel=0.1)
+    low, high = mean_interval(scores, samples, np.array([2]), 50, np.random.default_rng(1))
+    assert (low + high) / 2 == pytest.approx([2, 2])
+    assert (high - low) / 2 == pytest.approx(2.01 * 0.01, rel=0.15)
+
+
+def test_rsatoolbox_agrees_on_the_error_of_the_mean():
+    rsatoolbox = pytest.importorskip("rsatoolbox")
+    generator = np.random.default_rng(0)
+    x = generator.standard_normal((20, 30))
+    data = np.stack([dissimilarity(x + s * generator.standard_normal(x.shape)) for s in (0.3, 0.6, 1, 1.5)])
+    model = dissimilarity(x + generator.standard_normal(x.shape))[None]
+    np.random.seed(1)  # noqa: NPY002  rsatoolbox draws from the global generator
+    theirs = rsatoolbox.inference.eval_dual_bootstrap(
+        [rsatoolbox.model.ModelFixed("m", pair_values(model)[0])],
+        rsatoolbox.rdm.RDMs(pair_values(data)),
+        method="spearman",
+        N=100,
+        k_pattern=1,
+        k_rdm=1,
+    )
+    samples = bootstrap_scores(model, data, "spearman", 1000, generator)
+    ours = mean_error(compare_many(model, data), samples, np.arange(4), 20, generator)
+    assert ours == pytest.approx(theirs.get_sem(), rel=0.25)
 
 
 def test_no_samples_no_interval():
