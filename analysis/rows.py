@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -13,9 +14,13 @@ from analysis.table import Row
 
 
 def main_level(results: Results) -> str:
-    """Return the level nearest to training that the table holds ("" where there is no network)."""
-    levels = {row.level for row in results.table if not row.is_baseline}
-    return min(levels, key=level_rank) if levels else ""
+    """Return the level at which most networks were compared, of several the one nearest to training.
+
+    "" where there is no network. A level that only one network was simulated at would leave its twins out.
+    """
+    networks = {(row.model, row.network, row.level) for row in results.table if not row.is_baseline}
+    counts = collections.Counter(level for _, _, level in networks)
+    return min(counts, key=lambda level: (-counts[level], level_rank(level)), default="")
 
 
 def best_row(results: Results, wanted: Callable[[Row], bool]) -> Row | None:

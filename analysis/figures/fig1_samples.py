@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.figures.footer import add_footer
-from analysis.results import NothingToDrawError, ResponseFile, Results
+from analysis.results import CONTROL, NothingToDrawError, ResponseFile, Results
 from study.netcdf import read_group, require_variable
 from study.responses import HINT
 
@@ -48,7 +48,8 @@ def _generators(results: Results) -> dict[str, list[ResponseFile]]:
             f"{results.root / 'responses'} holds no responses of a generator; {HINT} or with `python -m trained`."
         )
     most = max(map(len, models.values()))
-    chosen = [name for name, group in models.items() if len(group) == most][:MAX_MODELS]
+    full = [name for name, group in models.items() if len(group) == most]
+    chosen = sorted(full, key=lambda name: CONTROL in name)[:MAX_MODELS]
     return {name: models[name] for name in chosen}
 
 

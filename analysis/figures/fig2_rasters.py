@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.footer import above_footer, add_footer
 from analysis.figures.palette import COLOURS
-from analysis.results import NothingToDrawError, ResponseFile, Results
+from analysis.results import CONTROL, NothingToDrawError, ResponseFile, Results
 from study.netcdf import read_group
 from study.responses import HINT, layer_names, load_layer
 
@@ -52,7 +52,9 @@ def _network(results: Results) -> list[ResponseFile]:
     networks = [list(group)[:MAX_LEVELS] for _, group in grouped]
     if not networks:
         raise NothingToDrawError(f"{results.root / 'responses'} holds no responses; {HINT}.")
-    return max(networks, key=lambda files: (len(files), files[0].network == "critic"))
+    return max(
+        networks, key=lambda files: (len(files), files[0].network == "critic", CONTROL not in files[0].model)
+    )
 
 
 def bin_edges(file: ResponseFile, layer: str) -> np.ndarray:

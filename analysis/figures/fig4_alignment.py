@@ -21,6 +21,7 @@ CAPTION = (
     "images and scored on the other. Gray: ceiling, from the agreement of one site with the others to the upper bound; "
     "where it lies outside the axis, an arrow says so. Untrained twins are gray."
 )
+MAX_MARKERS = 8  # per site
 CEILING_NAMES = {
     "sites": "ceiling (other sites)",
     "area": "ceiling (other layers of the area)",
@@ -125,7 +126,7 @@ def _mean_ceiling(axes: Axes, results: Results) -> None:
 def _sites(axes: Axes, results: Results, names: list[str], sites: list[str]) -> None:
     """Draw one row per site: ceiling band, baselines, and each variant's best layer, chosen on other images."""
     colours, level = variant_colours(names), main_level(results)
-    networks = sorted({network for network, _ in network_layers(results)}, key=lambda n: n == "critic")
+    networks = _networks_by_site(results, names)
     shown = [(network, name) for network in networks for name in names]
     for y, site in enumerate(sites):
         row = _select(results, site=site)[0]
@@ -161,17 +162,25 @@ def _sites(axes: Axes, results: Results, names: list[str], sites: list[str]) -> 
                 markeredgewidth=0,
             )
     axes.set(yticks=range(len(sites)), yticklabels=map(site_name, sites), ylim=(len(sites) - 0.4, -0.6))
-    axes.set_title("site by site, best layer", loc="left")
+    axes.set_title(
+        f"site by site, best layer{' of the ' + networks[0] if len(networks) == 1 else ''}", loc="left"
+    )
     _axis(axes, results)
+
+
+def _networks_by_site(results: Results, names: list[str]) -> list[str]:
+    """Return the networks of the right panel, critics last; only these where both would crowd it."""
+    networks = sorted({network for network, _ in network_layers(results)}, key=lambda n: n == "critic")
+    return networks if len(names) * len(networks) <= MAX_MARKERS else networks[-1:]
 
 
 def _legend(figure: Figure, results: Results, names: list[str]) -> None:
     colours = variant_colours(names)
-    networks = {network for network, _ in network_layers(results)}
+    networks = _networks_by_site(results, names)
     handles: list[Line2D | Patch] = [
         Line2D([], [], color=colours[n], marker="o", linestyle="-", linewidth=1, label=n) for n in names
     ]
-    if networks == {"critic", "generator"}:
+    if len(networks) > 1:
         handles += [
             Line2D(
                 [],

@@ -10,6 +10,7 @@ from analysis.__main__ import main
 from analysis.figures.catalogue import FIGURES, draw_figure
 from analysis.figures.palette import site_name, variant_colours
 from analysis.results import NothingToDrawError, Results
+from analysis.rows import main_level
 from analysis.table import save_table
 from study.files import sha256
 from tests.analysis.synthetic import make_results
@@ -122,6 +123,15 @@ def test_one_level_only_makes_no_figure_of_levels(copy):
     save_table([], copy / "rsa.csv")
     with pytest.raises(NothingToDrawError, match="holds no rows"):
         draw_figure("fig4_alignment", Results(copy), copy)
+
+
+def test_the_level_shown_is_one_that_twins_have(copy):
+    results = Results(copy)
+    assert main_level(results) == "torch"
+    save_table([r for r in results.table if r.level != "torch" or r.variant == "sgad"], copy / "rsa.csv")
+    assert main_level(Results(copy)) == "exact"
+    save_table([r for r in results.table if r.is_baseline], copy / "rsa.csv")
+    assert main_level(Results(copy)) == ""
 
 
 def test_misnamed_responses_are_refused(copy):
