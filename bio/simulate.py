@@ -15,7 +15,8 @@ from bio.backends import Batch, Job, find_backend
 from bio.connectivity import analog_current
 from bio.decode import decode, frames
 from bio.levels import Level, find_level
-from bio.network import Timing, assemble, find_timing, flat_stimuli, si_current
+from bio.network import assemble, flat_stimuli, si_current
+from bio.timing import Timing, find_timing
 from study.network import Layer, Network
 from study.provenance import provenance
 from study.responses import Responses
@@ -88,7 +89,7 @@ def simulate(
 
         def advance(n: float) -> None:
             with lock:
-                bar.update(min(n, bar.total - bar.n))
+                bar.update(min(n, len(currents) - bar.n))
 
         job = _job(
             network, chosen, timing, batches, min(n_processes, len(batches)), advance, bar.set_postfix_str
@@ -110,8 +111,8 @@ def simulate(
             step_ms=timing.step_ms,
             dt_ms=timing.dt_ms,
             processes=n_processes,
-            **{name: network.provenance[name] for name in ("name", "seed") if name in network.provenance},
-        ),
+        )
+        | {name: network.provenance[name] for name in ("name", "seed") if name in network.provenance},
     )
 
 
@@ -193,7 +194,7 @@ def read_out(network: Network, values: np.ndarray) -> dict[str, tuple[tuple[str,
             "score": (units[:2], values[:, :, -1].mean(axis=-1) / network.n_steps),
         }
     frame = frames(values)
-    named = {"frame": (steps, frame)}
+    named: dict[str, tuple[tuple[str, ...], np.ndarray]] = {"frame": (steps, frame)}
     if network.decoder is not None:
         named["image"] = (units, decode(network.decoder, frame))
     return named

@@ -150,7 +150,7 @@ def perturb_decay(network: Network, share: float) -> Network:
         decay = getattr(neuron, "decay", None)
         if decay is not None and share:
             changed = decay * (1 + share) if decay * (1 + share) <= 1 else decay * (1 - share)
-            neuron = dataclasses.replace(neuron, decay=changed)  # type: ignore[call-arg]
+            neuron = dataclasses.replace(neuron, decay=changed)
         layers.append(dataclasses.replace(layer, neuron=neuron))
     return dataclasses.replace(network, layers=tuple(layers))
 

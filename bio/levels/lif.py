@@ -1,8 +1,8 @@
 """Level `lif`: membranes in mV and time in ms, integrated exactly between spikes.
 
-tau_m dv/dt = E_L - v + R_m (I_syn + I_drive), held at reset while refractory. A spike holds the synaptic current for one network step, as torch holds
-the output of a step: +w when it arrives, -w one step later. With one time step per network step this is level `exact`
-spike for spike; with many, time is continuous.
+tau_m dv/dt = E_L - v + R_m (I_syn + I_drive), held at reset while refractory. A spike holds the synaptic current for
+one network step, as torch holds the output of a step: +w when it arrives, -w one step later. With one time step per
+network step this is level `exact` spike for spike; with many, time is continuous.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from study.network import LIF, Current, LeakyIntegrator, Neuron
 E_L: Quantity = -70 * mV
 UNIT: Quantity = 15 * mV
 R_M: Quantity = 100 * Mohm
-# Silence after a spike, in network steps (3.9 ms at T = 16), measured: of 0, 1/4, 1/2, 3/4 and 1 this one gives spike
-# counts and rates closest to level `exact` in every layer of random networks (docs/methods.md).
+# Silence after a spike, in network steps (3.9 ms at T = 16), measured: of 0, 1/8, 1/4, 3/8, 1/2, 3/4 and 1 this one
+# gives the spike counts closest to level `exact` in the layers of random networks (docs/methods.md).
 REFRACTORY_STEPS = 0.25
 
 CURRENTS = """

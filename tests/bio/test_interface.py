@@ -10,8 +10,9 @@ from bio.__main__ import main
 from bio.backends.cpp_standalone import check_output
 from bio.backends.numpy import numpy_target
 from bio.levels import find_level
-from bio.network import build_network, find_timing
+from bio.network import build_network
 from bio.simulate import simulate
+from bio.timing import find_timing
 from bio.verify import check_fresh, compare, perturb_decay
 from study.files import sha256
 from study.network import save_network
@@ -29,7 +30,10 @@ def test_every_equation_has_consistent_units_and_names(make, level):
         brian = build_network(network, stimuli_for(network, rng), level)
         brian.network.run(0 * brian2.ms, namespace={})
         assert set(brian.groups) == {layer.name for layer in network.layers}
-        assert all(layer.n_units == group.N for group, layer in zip(brian.groups.values(), network.layers))
+        assert all(
+            layer.n_units == group.N
+            for group, layer in zip(brian.groups.values(), network.layers, strict=True)
+        )
 
 
 def test_a_user_can_edit_the_network():
