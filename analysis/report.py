@@ -79,6 +79,7 @@ def write_report(results: Results, figures: Path, path: Path) -> None:
         figures=[_figure(name, figures) for name in FIGURES],
         choices=choices(results),
         tables=[t for t in (_summary(results), _metrics(results), _all_rows(results)) if t.rows],
+        checks=results.checks,
         provenance=provenance_tables(results),
     )
     write_text(path, page)

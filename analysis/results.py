@@ -6,6 +6,7 @@
     <results>/rsa.csv                                       table of `python -m analysis rsa`
     <results>/rdms.nc                                       model RDMs of the same command (--rdms)
     <results>/metrics.csv                                   optional: image quality, one row per model, a column `model`
+    <results>/verify/<model>.txt                            optional: check of Brian2 against torch, in words
     <results>/latents/<model>.nc                            optional: latents found for the images, with their error
     <results>/figures/                                      what `python -m analysis figures` draws
 
@@ -101,6 +102,15 @@ class Results:
             return []
         with open(require_file(path, "metrics", ""), newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
+
+    @functools.cached_property
+    def checks(self) -> dict[str, str]:
+        """What `python -m bio verify` said, by model."""
+        folder = self.root / "verify"
+        return {
+            path.relative_to(folder).as_posix().removesuffix(".txt"): path.read_text(encoding="utf-8")
+            for path in sorted(folder.rglob("*.txt"))
+        }
 
     @property
     def simulated(self) -> bool:

@@ -25,6 +25,7 @@ from analysis.selection import best_layer_scores
 from analysis.table import NAN, Row
 
 BEST_LAYER = "best-layer"
+MAX_MODELS = 64  # scores of 10,000 samples at 20 sites are then 100 MB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,12 +136,17 @@ def _check(models: Sequence[ModelRdm], recording: Recording) -> None:
 
 
 def _by_images(models: Sequence[ModelRdm]) -> Iterator[tuple[np.ndarray, list[ModelRdm]]]:
-    """Yield models that have the same images defined: they share bootstrap samples and permutations."""
+    """Yield models that have the same images defined: they share bootstrap samples and permutations.
+
+    Large groups come in parts, which bounds the memory; parts draw the same numbers.
+    """
     groups: dict[bytes, tuple[np.ndarray, list[ModelRdm]]] = {}
     for model in models:
         defined = defined_images(model.matrix)
         groups.setdefault(defined.tobytes(), (defined, []))[1].append(model)
-    yield from groups.values()
+    for defined, members in groups.values():
+        for start in range(0, len(members), MAX_MODELS):
+            yield defined, members[start : start + MAX_MODELS]
 
 
 def _score(

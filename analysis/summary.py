@@ -1,98 +1,98 @@
-"""The main numbers of a study as a page of text: what `make study` prints at its end."""
+"""The summary: what a study found, as text that fits on a screen."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
+from analysis.figures.footer import footer_text
 from analysis.results import Results, level_rank
-from analysis.simulated_source import NOTICE
+from analysis.rows import main_level, over_seeds, variants
+from analysis.rsa import BEST_LAYER
 from analysis.table import Row
-from study.netcdf import read_group
-from study.stimuli import HINT
-
-SHOWN_MEASURES = ("FAD",)
 
 
 def summary(results: Results) -> str:
-    """Return the main numbers, one per line, with sample sizes and where the figures are.
-
-    Parameters
-    ----------
-    results : Results
-
-    Returns
-    -------
-    str
-    """
-    blocks = [
-        ("Spikes, Brian2 (exact) against torch", _verified(results)),
-        ("Image quality", _quality(results)),
-        ("Latent inversion of the stimuli, mean squared error", _inversions(results)),
-        (
-            f"Representational similarity with mouse visual cortex, {_conditions(results)}",
-            _alignment(results),
-        ),
-    ]
-    lines = [NOTICE, ""] if results.simulated else []
-    for title, content in blocks:
-        lines += [title, *(f"  {line}" for line in content), ""]
-    lines += [f"figures: {results.root / 'figures'}", f"report:  {results.root / 'report.html'}"]
-    return "\n".join(lines) + "\n"
+    """Return the summary: source, baselines, networks, levels, image quality, checks against torch."""
+    parts = (_head(results), _baselines(results), _networks(results), _levels(results), _metrics(results))
+    blocks = ["\n".join(part) for part in (*parts, _checks(results))]
+    return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _verified(results: Results) -> Iterable[str]:
-    folder = results.root / "verify"
-    for path in sorted(folder.rglob("*.txt")):
-        model = path.relative_to(folder).with_suffix("")
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if "mismatched" in line:
-                yield f"{model} {line}"
+def _head(results: Results) -> Iterator[str]:
+    text, warning = footer_text(results)
+    yield f"{'!' * 3} {text} {'!' * 3}" if warning else text
+    if results.table:
+        row = results.table[0]
+        yield (
+            f"Likeness of RDMs: {row.metric}, {len(results.recording.stimulus)} images, {results.mean_site} sites, "
+            f"95 % intervals; ceiling ({row.ceiling}) {_ceiling(results)}."
+        )
 
 
-def _quality(results: Results) -> list[str]:
-    rows = [row for row in results.metrics if row["measure"] in SHOWN_MEASURES]
-    lines = [
-        f"{r['model']}: {r['measure']} {float(r['value']):.2f} (n = {r['n']}; {r['detail']})" for r in rows
-    ]
-    return lines or [
-        "FAD not computed: the published autoencoders are not at hand (python -m study data fetch fad)"
-    ]
+def _ceiling(results: Results) -> str:
+    row = next(r for r in results.table if r.site == results.mean_site)
+    return f"{row.ceiling_lower:.2f} to {row.ceiling_upper:.2f}"
 
 
-def _inversions(results: Results) -> Iterable[str]:
-    folder = results.root / "latents"
-    for path in sorted(folder.rglob("*.nc")):
-        dataset = read_group(path, "latents", HINT)
-        if "mse" in dataset:
-            found, mean, shuffled = (
-                float(dataset[n].mean()) for n in ("mse", "mse_mean_image", "mse_shuffled")
-            )
-            model = path.relative_to(folder).with_suffix("")
-            yield f"{model}: {found:.4f} (mean image {mean:.4f}, latents shuffled {shuffled:.4f})"
+def _mean_rows(results: Results) -> list[Row]:
+    return [row for row in results.table if row.site == results.mean_site]
 
 
-def _conditions(results: Results) -> str:
-    row = results.table[0]
-    source = "simulated V1" if results.simulated else row.recording
-    sites = {r.site for r in results.table if not r.is_mean}
-    return f"{row.metric}, {results.mean_site} of {len(sites)} sites ({source}), [95 % over images]"
+def _line(rows: list[Row], name: str) -> str:
+    score, low, high, single = over_seeds(rows)
+    interval = f"[{low:6.3f}, {high:6.3f}]" if low == low else " " * 16
+    seeds = f" ({len(single)} seeds)" if len(single) > 1 else ""
+    silent = max((row.n_silent for row in rows), default=0)
+    return f"  {score:6.3f} {interval}  {name}{seeds}" + (f", up to {silent} silent images" if silent else "")
 
 
-def _alignment(results: Results) -> list[str]:
-    """Return one line per model and layer; all layers, because picking the best would be optimistic."""
-    rows = [row for row in results.table if row.site == results.mean_site]
-    rows.sort(key=lambda r: (r.is_baseline, r.model, r.network, level_rank(r.level)))
-    names = [_name(row) for row in rows]
-    width = max(map(len, names), default=0)
-    return [
-        f"{name:<{width}}  {row.score:6.3f} [{row.ci_low:6.3f}, {row.ci_high:6.3f}]{_silent(row)}"
-        for name, row in zip(names, rows, strict=True)
-    ]
+def _baselines(results: Results) -> Iterator[str]:
+    rows = [row for row in _mean_rows(results) if row.is_baseline]
+    if rows:
+        yield "Baselines"
+    for row in sorted(rows, key=lambda row: -row.score):
+        yield _line([row], row.layer)
 
 
-def _name(row: Row) -> str:
-    return " ".join(filter(None, (row.model, row.network, row.level, row.layer)))
+def _networks(results: Results) -> Iterator[str]:
+    """Yield the layers of each variant at the main level, and the best one chosen on other images."""
+    level = main_level(results)
+    if level:
+        yield f"Networks ({level}; best-layer is chosen on one half of the images and scored on the other)"
+    for variant in variants(results):
+        rows = [
+            r for r in _mean_rows(results) if (r.variant, r.level) == (variant, level) and not r.is_baseline
+        ]
+        for network, layer in dict.fromkeys((r.network, r.layer) for r in rows):
+            same = [r for r in rows if (r.network, r.layer) == (network, layer)]
+            yield _line(same, f"{variant} {network} {layer}")
 
 
-def _silent(row: Row) -> str:
-    return f"  ({row.n_silent} images without a pattern left out)" if row.n_silent else ""
+def _levels(results: Results) -> Iterator[str]:
+    """Yield how the best layer's likeness changes from level to level."""
+    rows = [r for r in _mean_rows(results) if r.layer == BEST_LAYER]
+    levels = sorted({r.level for r in rows}, key=level_rank)
+    if len(levels) < 2:
+        return
+    yield f"Best layer by level: {', '.join(levels)}"
+    for variant in variants(results):
+        for network in dict.fromkeys(r.network for r in rows if r.variant == variant):
+            scores = [
+                over_seeds(r for r in rows if (r.variant, r.network, r.level) == (variant, network, level))[0]
+                for level in levels
+            ]
+            yield f"  {'  '.join(f'{score:6.3f}' for score in scores)}  {variant} {network}"
+
+
+def _metrics(results: Results) -> Iterator[str]:
+    if results.metrics:
+        yield "Image quality"
+    for row in results.metrics:
+        yield "  " + ", ".join(f"{name} {value}" for name, value in row.items() if value)
+
+
+def _checks(results: Results) -> Iterator[str]:
+    if results.checks:
+        yield "Checks against torch"
+    for model, text in results.checks.items():
+        yield f"  {model}: {text.strip().splitlines()[-1] if text.strip() else 'empty'}"

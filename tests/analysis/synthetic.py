@@ -81,4 +81,6 @@ def make_results(root: Path, n_images: int = 12, n_bootstrap: int = 20, real: bo
     command += ["--bootstrap", str(n_bootstrap), "--permutations", str(n_bootstrap)]
     assert main([*command, "--out", str(root / "rsa.csv"), "--rdms", str(root / "rdms.nc")]) == 0
     (root / "metrics.csv").write_text("model,fad,n_samples\ntoy/sgad/seed-0,12.5,500\n")
+    (root / "verify" / "toy" / "sgad").mkdir(parents=True, exist_ok=True)
+    (root / "verify" / "toy" / "sgad" / "seed-0.txt").write_text("layer c1: 0 mismatches\nall layers agree\n")
     return root

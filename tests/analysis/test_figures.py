@@ -74,6 +74,16 @@ def test_the_report_holds_everything_and_asks_for_nothing(toy):
     assert "rows</span>" in page
 
 
+def test_the_summary_says_what_was_found(toy, tmp_path, capsys):
+    assert main(["summary", "--results", str(toy), "--out", str(tmp_path / "summary.txt")]) == 0
+    text = (tmp_path / "summary.txt").read_text()
+    assert text == capsys.readouterr().out
+    assert text.startswith("!!! Recording: simulated V1")
+    for part in ("gabor-raw", "sgad critic best-layer", "Best layer by level: torch, exact, lif", "fad 12.5"):
+        assert part in text
+    assert "toy/sgad/seed-0: all layers agree" in text
+
+
 def test_the_reports_script_sorts_and_filters(toy, tmp_path):
     node = shutil.which("node")
     if node is None:

@@ -71,6 +71,15 @@ def test_the_same_seed_gives_the_same_rows():
     assert first[0].ci_low != other[0].ci_low
 
 
+def test_parts_of_many_models_draw_the_same_numbers(monkeypatch):
+    made, models = recording(), [model(layer=f"c{k}") for k in range(5)]
+    whole = analyse(models, made, QUICK)
+    monkeypatch.setattr("analysis.rsa.MAX_MODELS", 2)
+    for one, other in zip(whole, analyse(models, made, QUICK), strict=True):
+        assert one.ci_low == pytest.approx(other.ci_low, abs=1e-12, nan_ok=True)
+        assert one.p == pytest.approx(other.p, nan_ok=True)
+
+
 def test_silent_images_are_counted_and_left_out():
     x = np.random.default_rng(0).standard_normal((6, 5))
     x[2] = 0
