@@ -19,8 +19,8 @@ from study.network import LIF, Current, LeakyIntegrator, Neuron
 E_L: Quantity = -70 * mV
 UNIT: Quantity = 15 * mV
 R_M: Quantity = 100 * Mohm
-# Silence after a spike, in network steps (3.9 ms at T = 16), measured: of 0, 1/8, 1/4, 3/8, 1/2, 3/4 and 1 this one
-# gives the spike counts closest to level `exact` in the layers of random networks (docs/methods.md).
+# Silence after a spike, in network steps (3.9 ms at T = 16): from a grid of 0 to 1, the one whose spike counts were on
+# the whole closest to level `exact` in random networks (docs/methods.md; its neighbours differ by about .01).
 REFRACTORY_STEPS = 0.25
 
 CURRENTS = """
