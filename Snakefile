@@ -9,11 +9,12 @@ SOURCE = Path(workflow.basedir)
 PROFILES = {
     # scenes: experiment compared with the mouse; digits: experiment judged by FAD
     "tiny": dict(scenes="tiny-patches", digits="tiny-digits", size=16, digit_size=16, seeds=1, samples=256,
-                 bootstrap=50, verify=4, levels=["exact", "lif"], dt="--dt-ms 15.625"),
+                 bootstrap=50, verify=4, levels=["exact", "lif"], simulate="--backend numpy --dt-ms 15.625",
+                 check="--backend numpy"),
     "quick": dict(scenes="quick-patches", digits="quick-digits", size=32, digit_size=28, seeds=1, samples=5120,
-                  bootstrap=1000, verify=64, levels=["exact", "lif"], dt=""),
+                  bootstrap=1000, verify=64, levels=["exact", "lif"], simulate="", check=""),
     "full": dict(scenes="patches", digits="mnist", size=32, digit_size=28, seeds=5, samples=5120,
-                 bootstrap=10000, verify=128, levels=["exact", "lif"], dt=""),
+                 bootstrap=10000, verify=128, levels=["exact", "lif"], simulate="", check=""),
 }
 VARIANTS = ["sgad", "sgad-mean", "untrained"]
 TRAINED = ["sgad", "sgad-mean"]
@@ -47,8 +48,10 @@ def response(model, network, level):
 
 
 SHARED = code("study/network.py", "study/stimuli.py", "study/responses.py", "study/netcdf.py", "study/images.py")
-TRAINING = SHARED + code(*(f"trained/{m}.py" for m in (
+TRAINING = code(*(f"trained/{m}.py" for m in (
     "config", "data", "decoder", "network", "neuron", "objective", "surrogate", "training")))
+RECORDING = code(*(f"analysis/{m}.py" for m in (
+    "recordings", "recording_file", "site_source", "session_source", "simulated_source")))
 SIMULATED = [
     response(m, n, level) for m in SCENE_MODELS for n in ("critic", "generator") for level in P["levels"]
 ] + [response(SHOWN[1], "generator", level) for level in P["levels"]]
@@ -65,12 +68,10 @@ rule all:
     input: f"{R}/summary.txt", f"{R}/report.html"
 
 rule train:
-    input: TRAINING
+    input: TRAINING, SHARED
     output: "runs/{experiment}/{variant}/seed-{seed}/model.safetensors"
     threads: 2
-    shell:
-        "python -m trained train --config {wildcards.experiment}/{wildcards.variant} --seed {wildcards.seed} --out runs"
-        " --if-changed restart"
+    shell: "python -m trained train --config {wildcards.experiment}/{wildcards.variant} --seed {wildcards.seed} --out runs --if-changed restart"
 
 rule export:
     input: "runs/{model}/model.safetensors", code("trained/export.py"), SHARED
@@ -80,9 +81,8 @@ rule export:
 rule verify:
     input: "runs/{model}/generator.safetensors", "runs/{model}/critic.safetensors", code("bio", "trained/trace.py")
     output: f"{R}/verify/{{model}}.txt"
-    params: n=P["verify"]
-    shell:
-        "python -m bio verify runs/{wildcards.model} --stimuli-count {params.n} > {output}.part && mv {output}.part {output}"
+    params: n=P["verify"], choices=P["check"]
+    shell: "python -m bio verify runs/{wildcards.model} --stimuli-count {params.n} {params.choices} > {output}.part && mv {output}.part {output}"
 
 rule stimuli:
     input: code("analysis/scenes.py"), SHARED
@@ -91,8 +91,7 @@ rule stimuli:
     shell: "python -m analysis stimuli --size {params.size} --fit crop --out {output}"
 
 rule recording:
-    input: f"{R}/stimuli.nc", code(*(f"analysis/{m}.py" for m in (
-        "recordings", "recording_file", "site_source", "session_source", "simulated_source"))), SHARED
+    input: f"{R}/stimuli.nc", RECORDING, SHARED
     output: f"{R}/recording.nc"
     shell: "python -m analysis record --source auto --stimuli {input[0]} --out {output}"
 
@@ -118,16 +117,13 @@ def shown(wildcards):
 rule respond:
     input: "runs/{model}/model.safetensors", shown, code("trained/responses.py", "trained/trace.py"), SHARED
     output: f"{R}/responses/{{model}}--{{network}}--torch.nc"
-    shell:
-        "python -m trained respond runs/{wildcards.model} --network {wildcards.network} --stimuli {input[1]} --out {output}"
+    shell: "python -m trained respond runs/{wildcards.model} --network {wildcards.network} --stimuli {input[1]} --out {output}"
 
 rule simulate:
     input: "runs/{model}/{network}.safetensors", shown, code("bio"), SHARED
     output: f"{R}/responses/{{model}}--{{network}}--{{level}}.nc"
-    params: dt=P["dt"]
-    shell:
-        "python -m bio simulate runs/{wildcards.model} --network {wildcards.network} --level {wildcards.level} {params.dt}"
-        " --stimuli {input[1]} --out {output}"
+    params: choices=P["simulate"]
+    shell: "python -m bio simulate runs/{wildcards.model} --network {wildcards.network} --level {wildcards.level} {params.choices} --stimuli {input[1]} --out {output}"
 
 rule evaluate:
     input:
@@ -150,9 +146,7 @@ rule rsa:
         named=lambda wildcards, input: [
             f"{f.removeprefix(R + '/responses/').split('--')[0]}={f}" for f in input.responses
         ],
-    shell:
-        "python -m analysis rsa --recording {input.recording} --images {input.images} --responses {params.named}"
-        " --bootstrap {params.bootstrap} --permutations {params.bootstrap} --out {output.table} --rdms {output.rdms}"
+    shell: "python -m analysis rsa --recording {input.recording} --images {input.images} --responses {params.named} --bootstrap {params.bootstrap} --permutations {params.bootstrap} --out {output.table} --rdms {output.rdms}"
 
 rule figures:
     input: f"{R}/rsa.csv", f"{R}/rdms.nc", f"{R}/metrics.csv", SIMULATED, IN_TORCH, SOURCE / "analysis/study.mplstyle"
