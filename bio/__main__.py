@@ -7,47 +7,18 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from bio.exported import ROLES, load_role
 from study.commands import Parser, run
-from study.files import require_file, sha256
-from study.network import Network, load_network
+from study.files import check_writable, sha256
 from study.responses import save_responses
 from study.stimuli import load_stimuli
-
-ROLES = ("generator", "critic")
-
-
-def network_path(run: Path, role: str | None) -> Path:
-    """Return the network file that RUN means: itself, or the one of `role` in the run folder.
-
-    Raises
-    ------
-    ValueError
-        If RUN is a folder and no role is given.
-    FileNotFoundError
-        If there is no such file or folder.
-    """
-    if not run.is_dir():
-        return require_file(
-            run, "network", "give a run folder or a file that `python -m trained export` wrote"
-        )
-    if role is None:
-        raise ValueError(f"{run} is a run folder; say which network with --network {' or '.join(ROLES)}.")
-    return require_file(run / f"{role}.safetensors", role, f"write it with `python -m trained export {run}`")
-
-
-def load_role(run: Path, role: str | None) -> tuple[Network, Path]:
-    """Return (network, its file) after checking that the file holds the role asked for."""
-    path = network_path(run, role)
-    network = load_network(path)
-    if role is not None and network.role != role:
-        raise ValueError(f"{path} holds a {network.role}, but --network says {role}; give the other file.")
-    return network, path
 
 
 def simulate_command(arguments: argparse.Namespace) -> None:
     """Simulate one network on a stimuli file and write its responses."""
     from bio.simulate import simulate
 
+    check_writable(arguments.out)
     network, path = load_role(arguments.run, arguments.network)
     stimuli = load_stimuli(arguments.stimuli)
     if arguments.limit is not None and arguments.limit < 1:

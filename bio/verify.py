@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from bio.decode import frames
+from bio.exported import check_fresh
 from bio.simulate import simulate
-from study.files import require_file, sha256
 from study.network import Network
 from study.responses import Responses
 
@@ -153,17 +153,6 @@ def perturb_decay(network: Network, share: float) -> Network:
             neuron = dataclasses.replace(neuron, decay=changed)
         layers.append(dataclasses.replace(layer, neuron=neuron))
     return dataclasses.replace(network, layers=tuple(layers))
-
-
-def check_fresh(network: Network, run: Path) -> None:
-    """Raise ValueError unless `network` was exported from the model that lies in the run folder."""
-    model = require_file(run / "model.safetensors", "model", "train it with `python -m trained train`")
-    recorded, found = network.provenance.get("model_sha256", "nothing"), sha256(model)
-    if recorded != found:
-        raise ValueError(
-            f"the {network.role} in {run} was exported from a model with sha256 {recorded[:12]}, but {model} has "
-            f"{found[:12]}; export it again with `python -m trained export {run}`."
-        )
 
 
 def verify_run(

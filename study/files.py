@@ -33,15 +33,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         If the folder cannot be created or written.
     """
     path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=f".tmp{path.suffix}", dir=path.parent)
-    except OSError as error:
-        raise ValueError(
-            f"cannot write {path}: {error.strerror}; choose a folder that you may write to."
-        ) from error
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _temporary(path)
     try:
         yield temporary
         with open(temporary, "rb+") as file:
@@ -50,6 +42,23 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Raise ValueError now, before long work, if `path` could not be written after it."""
+    _temporary(Path(path)).unlink()
+
+
+def _temporary(path: Path) -> Path:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=f".tmp{path.suffix}", dir=path.parent)
+    except OSError as error:
+        raise ValueError(
+            f"cannot write {path}: {error.strerror}; choose a folder that you may write to."
+        ) from error
+    os.close(handle)
+    return Path(name)
 
 
 def current_umask() -> int:

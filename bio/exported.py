@@ -1,0 +1,53 @@
+"""Networks that `python -m trained export` wrote, found in run folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from study.files import require_file, sha256
+from study.network import Network, load_network
+
+ROLES = ("generator", "critic")
+
+
+def network_path(run: Path, role: str | None) -> Path:
+    """Return the network file that RUN means: itself, or the one of `role` in the run folder.
+
+    Raises
+    ------
+    ValueError
+        If RUN is a folder and no role is given.
+    FileNotFoundError
+        If there is no such file or folder.
+    """
+    if not run.is_dir():
+        return require_file(
+            run, "network", "give a run folder or a file that `python -m trained export` wrote"
+        )
+    if role is None:
+        raise ValueError(f"{run} is a run folder; say which network with --network {' or '.join(ROLES)}.")
+    return require_file(run / f"{role}.safetensors", role, f"write it with `python -m trained export {run}`")
+
+
+def load_role(run: Path, role: str | None) -> tuple[Network, Path]:
+    """Return (network, its file) after checking that the file holds the role asked for."""
+    path = network_path(run, role)
+    network = load_network(path)
+    if role is not None and network.role != role:
+        raise ValueError(f"{path} holds a {network.role}, but --network says {role}; give the other file.")
+    if run.is_dir():
+        check_fresh(network, run)
+    return network, path
+
+
+def check_fresh(network: Network, run: Path) -> None:
+    """Raise ValueError if the run folder holds another model than the one `network` was exported from."""
+    model = run / "model.safetensors"
+    if not model.exists():  # exports may travel alone
+        return
+    recorded, found = network.provenance.get("model_sha256", "nothing"), sha256(model)
+    if recorded != found:
+        raise ValueError(
+            f"the {network.role} in {run} was exported from a model with sha256 {recorded[:12]}, but {model} has "
+            f"{found[:12]}; export it again with `python -m trained export {run}`."
+        )
