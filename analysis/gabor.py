@@ -9,7 +9,7 @@ import numpy as np
 from scipy import fft, ndimage
 
 # Cycles per pixel and orientations. Together with the two values below they reproduce the reference table of 21 sites
-# (docs/methods_analysis.md) on 92x117 scenes.
+# (docs/methods.md) on 92x117 scenes.
 FREQUENCIES = (0.04, 0.08, 0.16, 0.32)
 N_ORIENTATIONS = 6
 NORMALISING_SIGMA = 8 / 92  # of the local mean and contrast, as a fraction of the image height
