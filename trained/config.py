@@ -71,7 +71,7 @@ class Config:
     critic_steps: int = 1
     n_updates: int = 150
     batch_size: int = 32
-    learning_rate_generator: float = 2e-4
+    learning_rate_generator: float = 2e-3
     learning_rate_critic: float = 2e-4
     calibration_batches: int = 10
     checkpoint_every: int = 25
@@ -159,7 +159,7 @@ def _variants(sgad: Config) -> list[Config]:
 
 
 PATCHES = Config("quick-patches", "sgad", "patches")
-DIGITS = Config("quick-digits", "sgad", "digits", image_size=28, n_latent=10)
+DIGITS = Config("quick-digits", "sgad", "digits", image_size=28, n_latent=10, n_updates=250)
 # Next to nothing, so that the whole pipeline can be tried in a minute.
 TINY = dataclasses.replace(
     PATCHES,
@@ -175,9 +175,10 @@ TINY = dataclasses.replace(
     checkpoint_every=2,
     calibration_batches=2,
 )
-FULL = {"n_updates": 20000, "batch_size": 64, "checkpoint_every": 250, "calibration_batches": 50}
-# The released SGAD sizes for 28x28 images.
+FULL = {"n_updates": 5000, "batch_size": 64, "checkpoint_every": 250, "calibration_batches": 50}
+# The released SGAD sizes and rates for 28x28 images.
 RELEASED = {
+    "learning_rate_generator": 2e-4,
     "generator_hidden": 1024,
     "generator_channels": (128, 64),
     "critic_channels": (32, 64),
