@@ -12,7 +12,7 @@ PROFILES = {
                  bootstrap=50, verify=4, levels=["exact", "lif"], simulate="--backend numpy --dt-ms 15.625",
                  check="--backend numpy"),
     "quick": dict(scenes="quick-patches", digits="quick-digits", size=32, digit_size=28, seeds=1, samples=5120,
-                  bootstrap=1000, verify=64, levels=["exact", "lif"], simulate="", check=""),
+                  bootstrap=1000, verify=32, levels=["exact", "lif"], simulate="", check=""),
     "full": dict(scenes="patches", digits="mnist", size=32, digit_size=28, seeds=5, samples=5120,
                  bootstrap=10000, verify=128, levels=["exact", "lif"], simulate="", check=""),
 }

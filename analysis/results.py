@@ -21,10 +21,14 @@ import dataclasses
 import functools
 from pathlib import Path
 
+import xarray as xr
+
 from analysis.model_rdms import ModelRdm, load_rdms
 from analysis.recording_file import Recording, load_recording
 from analysis.table import Row, load_table
 from study.files import require_file
+from study.netcdf import read_group
+from study.stimuli import HINT as STIMULI_HINT
 from study.stimuli import Stimuli, load_stimuli
 
 # From the network as it was trained to the most biophysical one: the order of figures and tables.
@@ -111,6 +115,17 @@ class Results:
             path.relative_to(folder).as_posix().removesuffix(".txt"): path.read_text(encoding="utf-8")
             for path in sorted(folder.rglob("*.txt"))
         }
+
+    @functools.cached_property
+    def inversions(self) -> dict[str, xr.Dataset]:
+        """Latents found for images, with targets, reconstructions and errors, by model."""
+        folder = self.root / "latents"
+        found = {}
+        for path in sorted(folder.rglob("*.nc")):
+            dataset = read_group(path, "latents", STIMULI_HINT)
+            if "target" in dataset:
+                found[path.relative_to(folder).with_suffix("").as_posix()] = dataset
+        return found
 
     @property
     def simulated(self) -> bool:

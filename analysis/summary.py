@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from analysis.figures.footer import footer_text
@@ -10,11 +11,13 @@ from analysis.rows import main_level, over_seeds, variants
 from analysis.rsa import BEST_LAYER
 from analysis.table import Row
 
+QUALITY = ("FAD",)
+
 
 def summary(results: Results) -> str:
     """Return the summary: source, baselines, networks, levels, image quality, checks against torch."""
-    parts = (_head(results), _baselines(results), _networks(results), _levels(results), _metrics(results))
-    blocks = ["\n".join(part) for part in (*parts, _checks(results))]
+    parts = (_head, _baselines, _networks, _levels, _metrics, _inversions, _checks, _places)
+    blocks = ["\n".join(part(results)) for part in parts]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
@@ -85,14 +88,37 @@ def _levels(results: Results) -> Iterator[str]:
 
 
 def _metrics(results: Results) -> Iterator[str]:
-    if results.metrics:
+    """Yield image quality; the other measures of metrics.csv are in the report."""
+    rows = [row for row in results.metrics if row.get("measure") in QUALITY]
+    if rows:
         yield "Image quality"
-    for row in results.metrics:
-        yield "  " + ", ".join(f"{name} {value}" for name, value in row.items() if value)
+    for row in rows:
+        yield f"  {float(row['value']):6.1f}  {row['measure']} {row['model']} (n = {row['n']}; {row['detail']})"
+
+
+def _inversions(results: Results) -> Iterator[str]:
+    """Yield how near generators come to the images they were asked for, beside two controls."""
+    if results.inversions:
+        yield "Latent inversion of the images, mean squared error (mean image as a guess; another image's latents)"
+    for model, dataset in results.inversions.items():
+        mse, mean, shuffled = (float(dataset[n].mean()) for n in ("mse", "mse_mean_image", "mse_shuffled"))
+        yield f"  {mse:6.4f} ({mean:6.4f}; {shuffled:6.4f})  {model}"
 
 
 def _checks(results: Results) -> Iterator[str]:
+    """Yield mismatches of Brian2 (exact) against torch, network by network."""
     if results.checks:
-        yield "Checks against torch"
+        yield "Spikes of Brian2 (exact) that differ from torch's"
     for model, text in results.checks.items():
-        yield f"  {model}: {text.strip().splitlines()[-1] if text.strip() else 'empty'}"
+        totals: dict[str, list[int]] = {}
+        for network, mismatches, spikes in re.findall(r"(\w+)/\w+: mismatched spikes: (\d+) of (\d+)", text):
+            total = totals.setdefault(network, [0, 0])
+            total[0] += int(mismatches)
+            total[1] += int(spikes)
+        for network, (mismatches, spikes) in totals.items():
+            yield f"  {mismatches} of {spikes:,}  {model} {network}"
+
+
+def _places(results: Results) -> Iterator[str]:
+    yield f"Figures: {results.root / 'figures'}"
+    yield f"Report:  {results.root / 'report.html'}"

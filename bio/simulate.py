@@ -85,7 +85,13 @@ def simulate(
 
     batches = _split(network, currents, n_processes)
     lock = threading.Lock()
-    with tqdm(total=len(currents), unit="stimulus", desc=level, disable=not progress) as bar:
+    # The simulation reports fractions of stimuli: show whole ones.
+    bar_format = (
+        "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total_fmt} stimuli [{elapsed}<{remaining}{postfix}]"
+    )
+    with tqdm(
+        total=len(currents), desc=level, disable=not progress, bar_format=bar_format, mininterval=1
+    ) as bar:
 
         def advance(n: float) -> None:
             with lock:

@@ -69,7 +69,7 @@ class Config:
     objective: str = "em"
     critic_clip: float = 0.0
     critic_steps: int = 1
-    n_updates: int = 150
+    n_updates: int = 100
     batch_size: int = 32
     learning_rate_generator: float = 2e-3
     learning_rate_critic: float = 2e-4
@@ -159,7 +159,7 @@ def _variants(sgad: Config) -> list[Config]:
 
 
 PATCHES = Config("quick-patches", "sgad", "patches")
-DIGITS = Config("quick-digits", "sgad", "digits", image_size=28, n_latent=10, n_updates=250)
+DIGITS = Config("quick-digits", "sgad", "digits", image_size=28, n_latent=10, n_updates=200)
 # Next to nothing, so that the whole pipeline can be tried in a minute.
 TINY = dataclasses.replace(
     PATCHES,

@@ -11,7 +11,7 @@ from tqdm import trange
 
 from trained.network import Generator
 
-N_DESCENTS = 150
+N_DESCENTS = 80
 LEARNING_RATE = 0.1
 PRIOR_WEIGHT = 1e-4  # pull towards N(0, I), so that latents stay where the generator was trained
 # The generator's surrogate gradients are wide of the mark far from its data: start each image from the best of these.

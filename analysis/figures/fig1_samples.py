@@ -14,7 +14,8 @@ from study.responses import HINT
 
 CAPTION = (
     "Images that generators decode from the same latents, in torch and in Brian2. Right: largest difference of a gray "
-    "value from torch (or from the first row shown) over all stimuli; 0 means that every pixel is the same."
+    "value from torch (or from the first row of images shown) over all stimuli; 0 means that every pixel is the same. "
+    "Where latents were searched for given images, these stand above them."
 )
 N_IMAGES, MAX_MODELS = 10, 3
 
@@ -22,13 +23,17 @@ N_IMAGES, MAX_MODELS = 10, 3
 def draw(results: Results) -> Figure:
     """Draw one block of rows per generator, one row per level."""
     models = _generators(results)
-    n_rows = sum(map(len, models.values()))
+    inversions = results.inversions
+    n_rows = sum(len(files) + (model in inversions) for model, files in models.items())
     height = 0.55 * n_rows + 0.25 * len(models) + 0.4
     figure = Figure(figsize=(7, height))
     row_height, top = 0.55 / height, 1 - 0.1 / height
     for model, files in models.items():
         top -= 0.22 / height
         figure.text(0.09, top + 0.05 / height, model, weight="bold")
+        if model in inversions:
+            top -= row_height
+            _row(figure, inversions[model]["target"].values, "asked for", top, row_height)
         reference = decoded_images(files[0])
         for file in files:
             top -= row_height
