@@ -11,7 +11,7 @@ help:
 	@echo "make study [PROFILE=quick|full]   train, transplant, simulate, compare, draw"
 	@echo "make test                         format, lint, types, imports, tests, a tiny whole pipeline"
 	@echo "make test-slow                    the checks that need a C++ build or minutes"
-	@echo "make clean                        remove .venv, caches, runs and results"
+	@echo "make clean                        remove .venv and results; fetched data and runs of your own stay"
 
 study: .venv/installed
 	@$(BIN)/python -m study run --profile $(PROFILE) --cores $(CORES)
@@ -26,7 +26,7 @@ types: .venv/installed
 	$(BIN)/mypy $(PACKAGES)
 
 imports: .venv/installed
-	cd / && $(CURDIR)/$(BIN)/python -c "import study, trained, bio, analysis"
+	cd / && "$(CURDIR)/$(BIN)/python" -c "import study, trained, bio, analysis"
 
 unit: .venv/installed
 	$(BIN)/python -m pytest -n 2 -m "not slow"
@@ -41,9 +41,12 @@ tiny: .venv/installed
 
 # The versions in constraints.txt were installed together and exercised.
 .venv/installed: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+	  echo "Python 3.11 is needed (constraints.txt holds its versions), but $(PYTHON) is $$("$(PYTHON)" -V); make PYTHON=/path/to/python3.11"; \
+	  exit 1; }
+	test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
 	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --progress-bar off -q -c constraints.txt -e '.[workflow,test,dev]'
 	touch $@
 
 clean:
-	rm -rf .venv cache runs results .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv cache/tiny results .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis

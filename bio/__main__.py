@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bio.exported import ROLES, load_role
 from study.commands import Parser, run
-from study.files import check_writable, sha256
+from study.files import check_writable, sha256, write_text
 from study.responses import save_responses
 from study.stimuli import load_stimuli
 
@@ -61,7 +61,9 @@ def verify_command(arguments: argparse.Namespace) -> int:
         raise ValueError(f"--stimuli-count is {arguments.stimuli_count}; at least 1 is needed.")
     if not 0 <= arguments.perturb_decay < 1:
         raise ValueError(f"--perturb-decay is {arguments.perturb_decay}; allowed is 0 to below 1.")
-    passed = True
+    if arguments.out is not None:
+        check_writable(arguments.out)
+    passed, said = True, []
     for role in ROLES if arguments.network == "both" else (arguments.network,):
         network, _ = load_role(arguments.run, role)
         verification = verify_run(
@@ -72,9 +74,12 @@ def verify_command(arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
             perturb=arguments.perturb_decay,
         )
+        said += verification.lines()
         for line in verification.lines():
             print(line, file=sys.stderr if line.startswith("warning") else sys.stdout, flush=True)
         passed &= verification.passed
+    if passed and arguments.out is not None:
+        write_text(arguments.out, "".join(f"{line}\n" for line in said))
     return int(not passed)
 
 
@@ -113,6 +118,7 @@ def parser() -> Parser:
         default=0.0,
         help="make Brian2's decay wrong by this share: the check must then fail; default %(default)s",
     )
+    verify.add_argument("--out", type=Path, metavar="FILE", help="also write what is said, if all is equal")
     verify.set_defaults(handler=verify_command)
     return top
 

@@ -47,16 +47,26 @@ def run_study(profile: str, root: Path, cores: int, extra: list[str] | None = No
             "Snakemake is not installed; `make study` installs it, or `pip install -e '.[workflow]'`."
         )
     root.mkdir(parents=True, exist_ok=True)
-    # Snakemake's own lock outlives a killed process; ours does not, but is kept by jobs that survive their parent,
-    # so that a new run never works on the same files as an orphan of the last.
+    # Snakemake's own lock outlives a killed process; this one does not, and Snakemake inherits it. A job that outlives
+    # both does no harm: training has a lock of its own, everything else is written under a name of its own and renamed.
     with locked(root / ".study.lock") as lock:
-        status = subprocess.call(
-            _command(profile, root, cores, extra or []), cwd=ROOT, env=_environment(), pass_fds=(lock,)
-        )
+        status = _call(_command(profile, root, cores, extra or []), lock)
     summary = root / "results" / profile / SUMMARY_FILE
     if status == 0 and summary.exists():
         print(summary.read_text(encoding="utf-8"), end="")
     return status
+
+
+def _call(command: list[str], lock: int) -> int:
+    process = subprocess.Popen(command, cwd=ROOT, env=_environment(), pass_fds=(lock,))
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            # The terminal sends Ctrl-C to Snakemake too; it stops its jobs and cleans up: let it.
+            print(
+                "interrupted: waiting for running steps to stop; `make study` goes on from here", flush=True
+            )
 
 
 def _command(profile: str, root: Path, cores: int, extra: list[str]) -> list[str]:

@@ -16,7 +16,7 @@ def rng() -> np.random.Generator:
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder of the tiny configuration, trained and exported."""
-    from trained.config import named_config
+    from trained.configurations import named_config
     from trained.export import export_run
     from trained.training import run_folder, train
 

@@ -17,8 +17,9 @@ from study.files import sha256
 from study.provenance import provenance
 from study.responses import save_responses
 from study.stimuli import Stimuli, load_stimuli, save_stimuli
-from trained import checkpoint, evaluation, export, inversion, responses, training
-from trained.config import CONFIGS, named_config, override
+from trained import checkpoint, evaluation, export, inversion, process, responses, training
+from trained.config import override
+from trained.configurations import CONFIGS, named_config
 from trained.sheet import save_sheet
 
 
@@ -121,7 +122,9 @@ def parser() -> Parser:
     sub = command("train", _train, "Train a configuration; goes on where an interrupted run stopped.")
     sub.add_argument("--config", required=True, help="name, see `python -m trained configs`")
     sub.add_argument("--seed", type=int, default=0)
-    sub.add_argument("--out", type=Path, default=Path("runs"), help="root of the run folders")
+    sub.add_argument(
+        "--out", type=Path, default=Path("runs"), help="root of the run folders (default %(default)s)"
+    )
     sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one field")
     sub.add_argument(
         "--if-changed",
@@ -166,6 +169,7 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
+    process.prepare()
     return run(parser(), argv)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +101,12 @@ def export_run(run: str | Path) -> list[Path]:
     """
     run = Path(run)
     model = load_model(run, torch.float64)
-    facts = provenance(model_sha256=sha256(run / MODEL_FILE), name=model.config.name, seed=model.seed)
+    facts = provenance(
+        dataclasses.asdict(model.config),
+        model_sha256=sha256(run / MODEL_FILE),
+        name=model.config.name,
+        seed=model.seed,
+    )
     paths = []
     for role, network in zip(ROLES, (model.generator, model.critic), strict=True):
         paths.append(run / f"{role}.safetensors")

@@ -212,5 +212,6 @@ class Model(nn.Module):
         self.config, self.seed = config, seed
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.generator = Generator(config)
+            # In this order, decoders differ only in what is drawn last: variants of one seed share all other weights.
             self.critic = Critic(config)
+            self.generator = Generator(config)

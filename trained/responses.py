@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,7 @@ def respond(run: str | Path, role: str, stimuli_path: str | Path) -> Responses:
     outputs = trace(network, network_input(stimuli.values, network))
     step_ms = FLASH_MS / network.n_steps
     facts = provenance(
+        dataclasses.asdict(model.config),
         inputs={"stimuli": stimuli_path, "model": run / MODEL_FILE},
         seed=model.seed,
         name=model.config.name,

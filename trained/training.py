@@ -16,13 +16,13 @@ from tqdm import tqdm
 
 from study.commands import unknown
 from study.files import locked, sha256, write_text
-from study.provenance import config_hash, provenance
-from trained.allocator import keep_pages
+from study.provenance import ROOT, config_hash, provenance
 from trained.checkpoint import STATE_FILE, load_tensors, read, save_model, write
 from trained.config import Config, from_mapping, to_json
 from trained.data import training_images
 from trained.network import Model
 from trained.objective import Objective, objective
+from trained.process import N_THREADS, prepare
 from trained.sheet import save_sheet
 
 METRICS_FILE = "metrics.jsonl"
@@ -92,7 +92,7 @@ class Trainer:
         if not math.isfinite(loss.item()):
             raise ValueError(
                 f"{term} is {loss.item()} at update {self.update + 1} of {self.config.name}; the last checkpoint is "
-                "kept; resume with a smaller learning rate."
+                "kept; train into another --out with a smaller rate, for example --set learning_rate_critic=1e-4."
             )
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -204,14 +204,19 @@ def run_folder(root: str | Path, config: Config, seed: int) -> Path:
 
 
 # Modules on which the result of an update depends.
-DECISIVE = ("config", "data", "decoder", "network", "neuron", "objective", "surrogate", "training")
+DECISIVE = (
+    *(
+        f"trained/{m}.py"
+        for m in ("config", "data", "decoder", "network", "neuron", "objective", "surrogate")
+    ),
+    *("trained/process.py", "trained/training.py", "study/images.py", "study/network.py"),
+)
 IF_CHANGED = ("stop", "restart", "continue")
 
 
 def code_hash() -> str:
     """Return a hash of the code that training depends on: a state made by other code is another run."""
-    folder = Path(__file__).parent
-    return config_hash({name: sha256(folder / f"{name}.py") for name in DECISIVE})
+    return config_hash({name: sha256(ROOT / name) for name in DECISIVE})
 
 
 def train(config: Config, seed: int, run: Path, if_changed: str = "stop") -> Path:
@@ -234,17 +239,25 @@ def train(config: Config, seed: int, run: Path, if_changed: str = "stop") -> Pat
     Raises
     ------
     ValueError
-        If the folder belongs to another configuration, cannot be written, or a loss is not finite.
+        If the folder belongs to another configuration or has more updates already, cannot be written, or a loss is
+        not finite.
     """
-    keep_pages()
+    prepare()
     start = time.monotonic()
     with locked(run / ".lock"):
         trainer = Trainer(config, seed)
         if (run / STATE_FILE).exists() and usable_state(run, if_changed):
             trainer.load(run)
+        if trainer.update > config.n_updates:
+            raise ValueError(
+                f"{run} has {trainer.update} updates already, but n_updates is {config.n_updates}; choose another --out "
+                "to train for fewer."
+            )
         _train_on(trainer, run)
         model = trainer.calibrated()
-        facts = provenance(dataclasses.asdict(config), seconds=time.monotonic() - start, seed=seed)
+        facts = provenance(
+            dataclasses.asdict(config), seconds=time.monotonic() - start, seed=seed, torch_threads=N_THREADS
+        )
         save_sheet(sample(model, N_SHEET, seed), run / SHEET_FILE)
         save_model(model, run, facts)
     return run

@@ -80,7 +80,9 @@ def make_results(root: Path, n_images: int = 12, n_bootstrap: int = 20, real: bo
     command = ["rsa", "--recording", str(recording), "--images", str(stimuli), "--responses", *named]
     command += ["--bootstrap", str(n_bootstrap), "--permutations", str(n_bootstrap)]
     assert main([*command, "--out", str(root / "rsa.csv"), "--rdms", str(root / "rdms.nc")]) == 0
-    (root / "metrics.csv").write_text("model,fad,n_samples\ntoy/sgad/seed-0,12.5,500\n")
+    (root / "metrics.csv").write_text("model,measure,value,n,detail\ntoy/sgad/seed-0,FAD,12.5,500,made up\n")
     (root / "verify" / "toy" / "sgad").mkdir(parents=True, exist_ok=True)
-    (root / "verify" / "toy" / "sgad" / "seed-0.txt").write_text("layer c1: 0 mismatches\nall layers agree\n")
+    (root / "verify" / "toy" / "sgad" / "seed-0.txt").write_text(
+        "critic/c1: mismatched spikes: 0 of 1234 spikes (9999 neuron-steps, spike probability 0.123)\n"
+    )
     return root

@@ -62,7 +62,7 @@ def test_the_report_holds_everything_and_asks_for_nothing(toy):
         "mean-good",
         "best-layer",
         "gabor-raw",
-        "fad",
+        "FAD",
         "12.5",
     ):
         assert text in page
@@ -79,9 +79,14 @@ def test_the_summary_says_what_was_found(toy, tmp_path, capsys):
     text = (tmp_path / "summary.txt").read_text()
     assert text == capsys.readouterr().out
     assert text.startswith("!!! Recording: simulated V1")
-    for part in ("gabor-raw", "sgad critic best-layer", "Best layer by level: torch, exact, lif", "fad 12.5"):
+    for part in (
+        "gabor-raw",
+        "sgad critic best-layer",
+        "Best layer by level: torch, exact, lif",
+        "12.5  FAD toy/sgad/seed-0",
+    ):
         assert part in text
-    assert "toy/sgad/seed-0: all layers agree" in text
+    assert "0 of 1,234  toy/sgad/seed-0 critic" in text
 
 
 def test_the_reports_script_sorts_and_filters(toy, tmp_path):

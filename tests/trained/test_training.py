@@ -18,7 +18,8 @@ import torch
 from study import files
 from trained import training
 from trained.checkpoint import MODEL_FILE, STATE_FILE, load_model, read
-from trained.config import Config, named_config, override
+from trained.config import Config, override
+from trained.configurations import named_config
 
 TINY = named_config("tiny-patches/sgad")
 
