@@ -155,6 +155,18 @@ def test_misnamed_responses_are_refused(copy):
         _ = Results(copy).responses
 
 
+def test_what_a_killed_writer_left_is_no_result(copy):
+    before = [f.path for f in Results(copy).responses]
+    for folder, name in (("responses", ".seed-0--critic--lif-x1.tmp.nc"), ("latents", ".seed-0-x1.tmp.nc")):
+        (copy / folder / "toy" / "sgad").mkdir(parents=True, exist_ok=True)
+        (copy / folder / "toy" / "sgad" / name).touch()
+    (copy / "verify" / "toy" / "sgad" / ".seed-0-x1.tmp.txt").touch()
+    results = Results(copy)
+    assert [f.path for f in results.responses] == before
+    assert list(results.checks) == ["toy/sgad/seed-0"]
+    assert results.inversions == {}
+
+
 def test_responses_are_found_by_their_path(toy):
     files = Results(toy).responses
     assert len(files) == 18

@@ -22,6 +22,7 @@ from trained.config import Config, override
 from trained.configurations import named_config
 
 TINY = named_config("tiny-patches/sgad")
+VARIANTS = ("sgad", "sgad-mean", "untrained")
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
@@ -94,6 +95,35 @@ def test_metrics_have_a_line_per_checkpoint(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (run / training.METRICS_FILE).read_text().splitlines()]
     assert [line["update"] for line in lines] == [2, 4]
     assert {"critic_loss", "generator_loss"} <= lines[0].keys()
+
+
+def test_variants_of_one_seed_begin_with_the_same_weights() -> None:
+    ours = {name: training.Model(named_config(f"tiny-patches/{name}"), 0).state_dict() for name in VARIANTS}
+    shared = [name for name in ours["sgad"] if "decoder" not in name]
+    assert len(shared) > 20
+    for variant in VARIANTS:
+        assert all(torch.equal(ours["sgad"][name], ours[variant][name]) for name in shared), variant
+
+
+def test_a_run_is_not_labelled_with_fewer_updates_than_it_had(tmp_path: Path) -> None:
+    training.train(longer(4), 0, tmp_path)
+    with pytest.raises(ValueError, match=r"has 4 updates already, but n_updates is 2; choose another --out"):
+        training.train(longer(2), 0, tmp_path)
+
+
+def test_a_state_of_other_code_is_refused_restarted_or_continued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training.train(longer(2), 0, tmp_path)
+    monkeypatch.setattr(training, "code_hash", lambda: "other")
+    with pytest.raises(
+        ValueError, match=r"was trained by other code than this; --if-changed restart begins again"
+    ):
+        training.train(longer(4), 0, tmp_path)
+    assert training.usable_state(tmp_path, "continue")
+    assert not training.usable_state(tmp_path, "restart")
+    training.train(longer(2), 0, tmp_path, if_changed="restart")
+    assert training.usable_state(tmp_path, "stop")
 
 
 def test_the_untrained_twin_shares_the_initial_weights_and_has_calibrated_norms(tmp_path: Path) -> None:
