@@ -95,7 +95,7 @@ class Results:
     def responses(self) -> list[ResponseFile]:
         """Responses files, sorted by model, network and level."""
         folder = self.root / "responses"
-        found = [_response_file(folder, path) for path in sorted(folder.rglob("*.nc"))]
+        found = [_response_file(folder, path) for path in _files(folder, ".nc")]
         return sorted(found, key=lambda f: (f.model, f.network, level_rank(f.level)))
 
     @functools.cached_property
@@ -113,7 +113,7 @@ class Results:
         folder = self.root / "verify"
         return {
             path.relative_to(folder).as_posix().removesuffix(".txt"): path.read_text(encoding="utf-8")
-            for path in sorted(folder.rglob("*.txt"))
+            for path in _files(folder, ".txt")
         }
 
     @functools.cached_property
@@ -121,7 +121,7 @@ class Results:
         """Latents found for images, with targets, reconstructions and errors, by model."""
         folder = self.root / "latents"
         found = {}
-        for path in sorted(folder.rglob("*.nc")):
+        for path in _files(folder, ".nc"):
             dataset = read_group(path, "latents", STIMULI_HINT)
             if "target" in dataset:
                 found[path.relative_to(folder).with_suffix("").as_posix()] = dataset
@@ -136,6 +136,11 @@ class Results:
     def mean_site(self) -> str:
         """The group of sites whose mean is shown: the good ones where there are some."""
         return "mean-good" if any(row.site == "mean-good" for row in self.table) else "mean-all"
+
+
+def _files(folder: Path, suffix: str) -> list[Path]:
+    """Return the files below a folder, sorted, without the temporary ones that a killed writer left (`.name`)."""
+    return [path for path in sorted(folder.rglob(f"*{suffix}")) if not path.name.startswith(".")]
 
 
 def _response_file(folder: Path, path: Path) -> ResponseFile:
