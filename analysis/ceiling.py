@@ -1,6 +1,8 @@
 """How well a perfect model could do: named ceilings of a site's score.
 
-Source of the bounds between subjects: Nili et al. 2014, doi 10.1371/journal.pcbi.1003553.
+The bounds from pooled sites are those of Nili et al. 2014, doi 10.1371/journal.pcbi.1003553, with sites in the place of
+subjects. Sites share animals and see the same images, so the bounds say what is common to sites of these animals; they
+are too high for what is common to mice.
 """
 
 from __future__ import annotations
@@ -8,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from scipy.stats import rankdata
 
-from analysis.compare import compare_many
-from analysis.rdm import pair_values
+from analysis.compare import centred_unit, compare_many, doubly_centred, unit
+from analysis.rdm import pair_values, pairs
 from analysis.recording_file import Recording
 from analysis.trials import half_reliability
 from study.commands import unknown
@@ -19,57 +22,81 @@ Bounds = tuple[np.ndarray, np.ndarray]
 
 
 def trial_ceiling(recording: Recording, metric: str) -> Bounds:
-    """Return what trial noise allows: correlation of half the trials with the other half, and of all trials.
+    """Return what trial noise allows, from the reliability R of a site's RDM.
 
-    Pearson, Spearman-Brown corrected, as published or computed from the trials, whatever `metric` is: the correction
-    is not grounded for other measures. Noise within the recorded cells only; other animals agree much less.
+    Lower: a model no better than half of the trials, scored on the other half. Upper: a model without any noise, whose
+    correlation with the recorded RDM is sqrt(R) (Spearman 1904), since R is the correlation of two equally noisy RDMs.
+    Pearson, whatever `metric` is: neither step is grounded for other measures. Noise within the recorded cells only;
+    other sites agree less.
     """
-    return np.asarray(half_reliability(recording.ceiling)), recording.ceiling
+    reliability = recording.ceiling
+    return np.asarray(half_reliability(reliability)), np.sqrt(np.maximum(reliability, 0))
 
 
 def site_ceiling(recording: Recording, metric: str) -> Bounds:
     """Return what agreement between all sites allows."""
-    return _between(recording, metric, np.ones((len(recording.site),) * 2, bool))
+    return _pooled(recording, metric, np.ones((len(recording.site),) * 2, bool))
 
 
 def area_ceiling(recording: Recording, metric: str) -> Bounds:
     """Return what agreement between the sites (layers) of one area allows; NaN for an area with one site."""
-    return _between(recording, metric, recording.area[:, None] == recording.area[None])
+    return _pooled(recording, metric, recording.area[:, None] == recording.area[None])
 
 
-def _between(recording: Recording, metric: str, together: np.ndarray) -> Bounds:
+def pair_ceiling(recording: Recording, metric: str) -> Bounds:
+    """Return how well single sites predict each other: mean and highest score of the other sites as models of one."""
+    scores = compare_many(recording.dissimilarity, recording.dissimilarity, metric)
+    others = scores[~np.eye(len(scores), dtype=bool)].reshape(len(scores), -1)
+    return others.mean(axis=1), others.max(axis=1)
+
+
+def _pooled(recording: Recording, metric: str, together: np.ndarray) -> Bounds:
     """Return bounds from the sites that belong together (site, site).
 
-    Lower: mean score of the other sites as models of this one. Upper: score of the mean RDM of all of them, this one
-    included; RDMs are ranked first, so that each counts alike.
+    Lower: score of the mean RDM of the others. Upper: score of the mean RDM of all of them, this one included. RDMs
+    are standardised before they are averaged, so that each counts alike.
     """
     matrices = recording.dissimilarity
-    scores = compare_many(matrices, matrices, metric)
-    ranks = _ranked(matrices)
-    lower, upper = np.full(len(matrices), np.nan), np.full(len(matrices), np.nan)
+    alike = standardised(matrices, metric)
+    bounds = np.full((2, len(matrices)), np.nan)
     for site, row in enumerate(together):
-        others = row.copy()
-        others[site] = False
+        others = row & (np.arange(len(row)) != site)
         if others.any():
-            lower[site] = scores[others, site].mean()
-            mean = ranks[row].mean(axis=0)
-            upper[site] = compare_many(mean[None], matrices[site][None], metric)[0, 0]
-    return lower, upper
+            means = np.stack([alike[others].mean(axis=0), alike[row].mean(axis=0)])
+            bounds[:, site] = compare_many(means, matrices[site][None], metric)[:, 0]
+    return bounds[0], bounds[1]
 
 
-def _ranked(matrices: np.ndarray) -> np.ndarray:
-    from scipy.stats import rankdata
+def standardised(matrices: np.ndarray, metric: str) -> np.ndarray:
+    """Return RDMs in the form in which a mean over them is alike all of them as far as `metric` sees.
 
-    n = matrices.shape[-1]
-    rows, columns = np.triu_indices(n, 1)
-    ranked = np.zeros(matrices.shape)
-    ranked[:, rows, columns] = ranked[:, columns, rows] = rankdata(pair_values(matrices), axis=1)
-    return ranked
+    Ranks for measures of ranks, dissimilarities z-scored for pearson and at length 1 for cosine, and the whole divided
+    by the length of its centred Gram matrix for linear-cka.
+
+    Parameters
+    ----------
+    matrices : array, (site, image, image)
+    metric : str
+
+    Returns
+    -------
+    array, (site, image, image)
+    """
+    if metric == "linear-cka":
+        lengths = np.array([np.linalg.norm(doubly_centred(m)) for m in matrices])
+        return np.asarray(matrices / lengths[:, None, None])
+    values = pair_values(matrices)
+    form = {"pearson": centred_unit, "cosine": unit}.get(metric, lambda v: rankdata(v, axis=1))
+    rows, columns = pairs(matrices.shape[-1])
+    result = np.zeros(matrices.shape)
+    result[:, rows, columns] = result[:, columns, rows] = form(values)
+    return result
 
 
 CEILINGS: dict[str, Callable[[Recording, str], Bounds]] = {
     "sites": site_ceiling,
     "area": area_ceiling,
+    "pairs": pair_ceiling,
     "trials": trial_ceiling,
 }
 
@@ -80,7 +107,7 @@ def ceiling(recording: Recording, name: str, metric: str) -> Bounds:
     Parameters
     ----------
     recording : Recording
-    name : "sites", "area" or "trials"
+    name : "sites", "area", "pairs" or "trials"
     metric : str
 
     Returns

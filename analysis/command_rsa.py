@@ -54,7 +54,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--permutations", type=int, default=1000, help="of the image labels (default 1000)")
     parser.add_argument("--good-cells", type=int, default=100, help="cells of a good site (default 100)")
     parser.add_argument(
-        "--good-ceiling", type=float, default=0.7, help="trial ceiling of a good site (default 0.7)"
+        "--good-ceiling", type=float, default=0.7, help="trial reliability of a good site (default 0.7)"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, metavar="rsa.csv")

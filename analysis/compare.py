@@ -82,11 +82,13 @@ def linear_cka(a: np.ndarray, b: np.ndarray) -> float:
     ----------
     a, b : array, (image, image)
     """
-    centred = []
-    for matrix in (a, b):
-        rows = matrix - matrix.mean(axis=0)
-        centred.append((rows - rows.mean(axis=1, keepdims=True)).ravel())
-    return float(unit(centred[0]) @ unit(centred[1]))
+    return float(unit(doubly_centred(a).ravel()) @ unit(doubly_centred(b).ravel()))
+
+
+def doubly_centred(matrix: np.ndarray) -> np.ndarray:
+    """Return a matrix minus the means of its columns and rows."""
+    rows = matrix - matrix.mean(axis=0)
+    return np.asarray(rows - rows.mean(axis=1, keepdims=True))
 
 
 PAIR_MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {"kendall-tau-a": kendall_tau_a}

@@ -30,7 +30,8 @@ class Recording:
     dissimilarity : array, (site, stimulus, stimulus)
         1 - Pearson correlation over cells.
     ceiling : array, (site,)
-        Trial split-half reliability of the RDM, Spearman-Brown corrected Pearson correlation; NaN where unknown.
+        Trial split-half reliability of the RDM, Spearman-Brown corrected Pearson correlation; NaN where unknown. No
+        ceiling by itself: `ceiling.trial_ceiling` makes one of it.
     n_cells : int array, (site,)
     response : array, (stimulus, repeat, unit), optional
         Single trials of a recording with one site.
@@ -116,7 +117,7 @@ def save_recording(recording: Recording, path: str | Path) -> None:
 def load_recording(path: str | Path) -> Recording:
     """Read a recording.
 
-    A file with single trials only (`response`) is one site; its RDM and ceiling are computed here.
+    A file with single trials only (`response`) is one site; its RDM and reliability are computed here.
 
     Raises
     ------

@@ -38,6 +38,7 @@ CHOICES = (
     "recording",
     "simulated",
 )
+HEADINGS = {"ceiling_trials": "trial reliability"}
 FACTS = ("git_commit", "git_dirty", "python", "versions", "config", "seconds")
 
 
@@ -122,7 +123,8 @@ def _all_rows(results: Results) -> Table:
 def _rows(title: str, rows: Iterable[Row]) -> Table:
     # baselines first, then networks with the best layer (chosen on other images) ahead of the single ones
     ordered = sorted(rows, key=lambda r: (not r.is_baseline, r.variant, r.network, r.layer != BEST_LAYER))
-    return Table(title, SHOWN, [[_text(getattr(row, name)) for name in SHOWN] for row in ordered])
+    headings = [HEADINGS.get(name, name) for name in SHOWN]
+    return Table(title, headings, [[_text(getattr(row, name)) for name in SHOWN] for row in ordered])
 
 
 def _metrics(results: Results) -> Table:

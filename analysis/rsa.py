@@ -44,7 +44,7 @@ class RsaChoices:
     silent : str
         The rule that made the RDMs; recorded with the result.
     good_cells, good_ceiling : int, float
-        What makes a site good: at least this many cells and this trial ceiling.
+        What makes a site good: at least this many cells and this trial reliability.
     """
 
     metric: str = "spearman"

@@ -2,7 +2,7 @@
 
 Every simulated site has 100 cells. A cell takes the Gabor energy of one channel (frequency and orientation) at one
 place, scaled to a mean of 4 spikes per flash, and gives Poisson counts, 20 trials per stimulus. Sites differ in
-the frequencies from which their cells are drawn. The ceiling is computed from the trials as for real ones.
+the frequencies from which their cells are drawn. The reliability is computed from the trials as for real ones.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ class Row:
     """One comparison of a layer with a site.
 
     `site` is a site of the recording, or `mean-all` (mean score over all sites) or `mean-good` (over sites with
-    enough cells and a high enough ceiling). `layer` is a layer, a baseline, or `best-layer` (chosen on one half of
+    enough cells and a high enough trial reliability). `layer` is a layer, a baseline, or `best-layer` (chosen on one half of
     the images, scored on the other).
     """
 
@@ -40,8 +40,8 @@ class Row:
     q: float = NAN  # false discovery rate over layers x sites
     ceiling_lower: float = NAN
     ceiling_upper: float = NAN
-    ceiling: str = ""  # its name: sites, area, trials
-    ceiling_trials: float = NAN  # trial split-half reliability of the site, whatever `ceiling` is
+    ceiling: str = ""  # its name: sites, area, pairs, trials
+    ceiling_trials: float = NAN  # trial reliability of the site's RDM (split half, Spearman-Brown); no bound
     n_images: int = 0  # images with a defined pattern, which enter the score
     n_silent: int = 0  # images to which all units answer alike
     n_units: int = 0

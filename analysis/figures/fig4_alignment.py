@@ -18,13 +18,14 @@ from analysis.table import Row
 CAPTION = (
     "Likeness of RDMs. Left: mean over sites for every layer and baseline; bars are 95 % intervals over images and "
     "sites, small dots single training seeds. Right: site by site, for a network the layer chosen on one half of the "
-    "images and scored on the other. Gray: ceiling, from the agreement of one site with the others to the upper bound; "
+    "images and scored on the other. Gray: ceiling, by default from the mean RDM of the other sites to that of all; "
     "where it lies outside the axis, an arrow says so. Untrained twins are gray."
 )
 MAX_MARKERS = 8  # per site
 CEILING_NAMES = {
     "sites": "ceiling (other sites)",
     "area": "ceiling (other layers of the area)",
+    "pairs": "single other sites, mean to highest",
     "trials": "ceiling (trials)",
 }
 
