@@ -84,7 +84,7 @@ def sha256(path: str | os.PathLike[str]) -> str:
 
 
 @contextlib.contextmanager
-def locked(path: str | os.PathLike[str]) -> Iterator[int]:
+def locked(path: str | os.PathLike[str]) -> Iterator[None]:
     """Hold an exclusive lock on `path` (created when absent); wait while another process holds it.
 
     The system frees the lock when its holder dies, however it dies.
@@ -92,11 +92,6 @@ def locked(path: str | os.PathLike[str]) -> Iterator[int]:
     Parameters
     ----------
     path : path
-
-    Yields
-    ------
-    int
-        The file descriptor that holds the lock; a child that inherits it goes on holding.
 
     Raises
     ------
@@ -117,7 +112,7 @@ def locked(path: str | os.PathLike[str]) -> Iterator[int]:
         except BlockingIOError:
             print(f"another process is at work on {path.parent}; waiting for it to finish", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
-        yield file.fileno()
+        yield
 
 
 def require_file(path: str | os.PathLike[str], what: str, hint: str) -> Path:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ from study.provenance import ROOT
 
 PROFILES = ("tiny", "quick", "full")
 SUMMARY_FILE = "summary.txt"
+PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 
 def run_study(profile: str, root: Path, cores: int, extra: list[str] | None = None) -> int:
@@ -47,18 +50,18 @@ def run_study(profile: str, root: Path, cores: int, extra: list[str] | None = No
             "Snakemake is not installed; `make study` installs it, or `pip install -e '.[workflow]'`."
         )
     root.mkdir(parents=True, exist_ok=True)
-    # Snakemake's own lock outlives a killed process; this one does not, and Snakemake inherits it. A job that outlives
-    # both does no harm: training has a lock of its own, everything else is written under a name of its own and renamed.
-    with locked(root / ".study.lock") as lock:
-        status = _call(_command(profile, root, cores, extra or []), lock)
+    # Snakemake's own lock outlives a killed process; this one does not. Jobs that outlive their Snakemake do no harm:
+    # training has a lock of its own, everything else is written under a name of its own and renamed.
+    with locked(root / ".study.lock"):
+        status = _call(_command(profile, root, cores, extra or []))
     summary = root / "results" / profile / SUMMARY_FILE
     if status == 0 and summary.exists():
         print(summary.read_text(encoding="utf-8"), end="")
     return status
 
 
-def _call(command: list[str], lock: int) -> int:
-    process = subprocess.Popen(command, cwd=ROOT, env=_environment(), pass_fds=(lock,))
+def _call(command: list[str]) -> int:
+    process = subprocess.Popen(command, cwd=ROOT, env=_environment(), preexec_fn=_die_with_parent)
     while True:
         try:
             return process.wait()
@@ -67,6 +70,15 @@ def _call(command: list[str], lock: int) -> int:
             print(
                 "interrupted: waiting for running steps to stop; `make study` goes on from here", flush=True
             )
+
+
+def _die_with_parent() -> None:
+    """On Linux, have the system kill this process when its parent dies.
+
+    A Snakemake whose terminal is gone can hang for ever on its own output.
+    """
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _command(profile: str, root: Path, cores: int, extra: list[str]) -> list[str]:

@@ -31,7 +31,7 @@ def start(root: Path) -> subprocess.Popen[bytes]:
 
 def finish(root: Path) -> str:
     process = start(root)
-    output = process.communicate()[0].decode()
+    output = process.communicate(timeout=900)[0].decode()
     assert process.returncode == 0, output[-3000:]
     return output
 
