@@ -8,6 +8,8 @@ ranks of a sample are cumulative sums of weights: the same numbers as the litera
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy import stats
 
@@ -165,11 +167,24 @@ def mean_interval(
     mean = scores[:, chosen].mean(axis=1)
     if len(samples) < 2:
         return np.full(mean.shape, np.nan), np.full(mean.shape, np.nan)
-    degrees = (n_images if len(chosen) == 1 else min(len(chosen), n_images)) - 1
-    reach = stats.t.ppf(CI_PERCENT[1] / 100, degrees) * mean_error(
-        scores, samples, chosen, n_images, generator
-    )
+    reach = mean_reach(mean_error(scores, samples, chosen, n_images, generator), len(chosen), n_images)
     return mean - reach, mean + reach
+
+
+def mean_reach(error: np.ndarray, n_sites: int, n_images: int) -> np.ndarray:
+    """Return half the width of the interval of a mean over sites from its standard error."""
+    return np.asarray(stats.t.ppf(CI_PERCENT[1] / 100, degrees_of_freedom(n_sites, n_images)) * error)
+
+
+def degrees_of_freedom(n_sites: int, n_images: int) -> int:
+    """Return the degrees of freedom of a mean over sites: of the smaller sample, of the images for a single site."""
+    return (n_images if n_sites == 1 else min(n_sites, n_images)) - 1
+
+
+def with_means(scores: np.ndarray, groups: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Append means over groups of sites: (..., site) to (..., column)."""
+    means = [scores[..., chosen].mean(axis=-1) for chosen in groups.values()]
+    return np.concatenate([scores, np.stack(means, axis=-1)], axis=-1)
 
 
 def permutation_scores(

@@ -20,6 +20,7 @@ from study.responses import layer_names, load_attributes, load_layer
 HINT = "make it with `python -m analysis rsa --rdms FILE`"
 BASELINE = "baseline"
 IMAGE_LAYER = "image"
+CONTROL = "untrained"  # a variant whose name contains this is an untrained twin
 SEED = re.compile(r"seed-\d+")
 FILE_DIMS = ("model", *RDM_DIMS[1:])
 

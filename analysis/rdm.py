@@ -159,6 +159,11 @@ def pair_values(matrix: np.ndarray) -> np.ndarray:
     return matrix[..., rows, columns]
 
 
+def cut(matrices: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    """Return RDMs of some of the images: (rdm, image, image) and a mask (image,) to (rdm, kept, kept)."""
+    return matrices[:, keep][:, :, keep]
+
+
 def defined_images(matrix: np.ndarray) -> np.ndarray:
     """Return which images have a defined dissimilarity to the others.
 

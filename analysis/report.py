@@ -38,6 +38,10 @@ CHOICES = (
     "recording",
     "simulated",
 )
+CONTRAST = (
+    "variant", "seed", "network", "level", "layer", "site", "difference", "difference_low", "difference_high",
+    "difference_p", "difference_q", "twin",
+)  # fmt: skip
 HEADINGS = {"ceiling_trials": "trial reliability"}
 FACTS = ("git_commit", "git_dirty", "python", "versions", "config", "seconds")
 
@@ -79,7 +83,7 @@ def write_report(results: Results, figures: Path, path: Path) -> None:
         source=footer_text(results)[0],
         figures=[_figure(name, figures) for name in FIGURES],
         choices=choices(results),
-        tables=[t for t in (_summary(results), _metrics(results), _all_rows(results)) if t.rows],
+        tables=[t for t in (part(results) for part in (_summary, _contrasts, _metrics, _all_rows)) if t.rows],
         checks=results.checks,
         provenance=provenance_tables(results),
     )
@@ -116,6 +120,13 @@ def _summary(results: Results) -> Table:
     return _rows(f"Mean over sites ({results.mean_site})", rows)
 
 
+def _contrasts(results: Results) -> Table:
+    """Return trained minus untrained: what the study asks."""
+    rows = [r for r in results.table if math.isfinite(r.difference)]
+    ordered = sorted(rows, key=lambda r: (r.site != results.mean_site, not r.is_mean))
+    return _table("Trained minus untrained", CONTRAST, ordered)
+
+
 def _all_rows(results: Results) -> Table:
     return _rows("All layers and sites", [r for r in results.table if not r.is_mean])
 
@@ -123,8 +134,12 @@ def _all_rows(results: Results) -> Table:
 def _rows(title: str, rows: Iterable[Row]) -> Table:
     # baselines first, then networks with the best layer (chosen on other images) ahead of the single ones
     ordered = sorted(rows, key=lambda r: (not r.is_baseline, r.variant, r.network, r.layer != BEST_LAYER))
-    headings = [HEADINGS.get(name, name) for name in SHOWN]
-    return Table(title, headings, [[_text(getattr(row, name)) for name in SHOWN] for row in ordered])
+    return _table(title, SHOWN, ordered)
+
+
+def _table(title: str, names: Sequence[str], rows: Iterable[Row]) -> Table:
+    headings = [HEADINGS.get(name, name) for name in names]
+    return Table(title, headings, [[_text(getattr(row, name)) for name in names] for row in rows])
 
 
 def _metrics(results: Results) -> Table:

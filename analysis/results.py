@@ -33,7 +33,6 @@ from study.stimuli import Stimuli, load_stimuli
 
 # From the network as it was trained to the most biophysical one: the order of figures and tables.
 LEVELS = ("torch", "exact", "lif", "cuba", "coba", "adex", "hh")
-CONTROL = "untrained"  # a variant whose name contains this is an untrained twin
 
 
 class NothingToDrawError(ValueError):

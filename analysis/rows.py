@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from analysis.model_rdms import IMAGE_LAYER
-from analysis.results import CONTROL, Results, level_rank
+from analysis.model_rdms import CONTROL, IMAGE_LAYER
+from analysis.results import Results, level_rank
 from analysis.rsa import BEST_LAYER
 from analysis.table import Row
 

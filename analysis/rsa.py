@@ -10,6 +10,7 @@ import numpy as np
 
 from analysis.ceiling import ceiling, ceiling_used
 from analysis.compare import compare_many
+from analysis.contrasts import Contrast, contrasts
 from analysis.inference import (
     bootstrap_scores,
     confidence_interval,
@@ -17,9 +18,10 @@ from analysis.inference import (
     mean_interval,
     p_values,
     permutation_scores,
+    with_means,
 )
 from analysis.model_rdms import IMAGE_LAYER, ModelRdm, split_name
-from analysis.rdm import MIN_IMAGES, defined_images
+from analysis.rdm import MIN_IMAGES, cut, defined_images
 from analysis.recording_file import Recording
 from analysis.selection import best_layer_scores
 from analysis.table import NAN, Row
@@ -110,8 +112,13 @@ def analyse(models: Sequence[ModelRdm], recording: Recording, choices: RsaChoice
             fields = [getattr(result, f.name)[k] for f in dataclasses.fields(_Scored)]
             scored[member.label] = _Scored(*fields)
     columns = _columns(recording, groups, choices)
+    found = contrasts(models, recording, groups, choices.metric, choices.n_bootstrap, choices.seed)
     rows = [
-        dataclasses.replace(_row(model, column, recording, choices), **_numbers(scored[model.label], k))
+        dataclasses.replace(
+            _row(model, column, recording, choices),
+            **_numbers(scored[model.label], k),
+            **_difference(found.get(model.label), k),
+        )
         for model in models
         for k, column in enumerate(columns)
     ]
@@ -159,7 +166,7 @@ def _score(
     if defined.sum() < MIN_IMAGES:
         empty = np.full((len(models), len(recording.site) + len(groups)), np.nan)
         return _Scored(empty, empty, empty, empty)
-    a, b = (_cut(m, defined) for m in (np.stack([m.matrix for m in models]), recording.dissimilarity))
+    a, b = (cut(m, defined) for m in (np.stack([m.matrix for m in models]), recording.dissimilarity))
     generators = [np.random.default_rng([choices.seed, stream]) for stream in range(3)]
     scores = compare_many(a, b, choices.metric)
     samples = bootstrap_scores(a, b, choices.metric, choices.n_bootstrap, generators[0])
@@ -167,22 +174,12 @@ def _score(
     for chosen in groups.values():
         interval = mean_interval(scores, samples, chosen, int(defined.sum()), generators[1])
         low, high = np.column_stack([low, interval[0]]), np.column_stack([high, interval[1]])
-    scores = _with_means(scores, groups)
+    scores = with_means(scores, groups)
     p = np.full(scores.shape, np.nan)
     if choices.n_permutations:
         null = permutation_scores(a, b, choices.metric, choices.n_permutations, generators[2])
-        p = p_values(scores, _with_means(null, groups))
+        p = p_values(scores, with_means(null, groups))
     return _Scored(scores, low, high, p)
-
-
-def _cut(matrices: np.ndarray, keep: np.ndarray) -> np.ndarray:
-    return matrices[:, keep][:, :, keep]
-
-
-def _with_means(scores: np.ndarray, groups: dict[str, np.ndarray]) -> np.ndarray:
-    """Append means over groups of sites: (..., site) to (..., column)."""
-    means = [scores[..., chosen].mean(axis=-1) for chosen in groups.values()]
-    return np.concatenate([scores, np.stack(means, axis=-1)], axis=-1)
 
 
 def _columns(
@@ -207,6 +204,17 @@ def _columns(
 def _numbers(scored: _Scored, column: int) -> dict[str, Any]:
     values = (scored.score, scored.low, scored.high, scored.p)
     return dict(zip(("score", "ci_low", "ci_high", "p"), (float(v[column]) for v in values), strict=True))
+
+
+def _difference(contrast: Contrast | None, column: int) -> dict[str, Any]:
+    if contrast is None:
+        return {}
+    names = ("difference", "difference_low", "difference_high", "difference_p")
+    values = (contrast.difference, contrast.low, contrast.high, contrast.p)
+    return {
+        "twin": contrast.twin,
+        **{name: float(v[column]) for name, v in zip(names, values, strict=True)},
+    }
 
 
 def _row(model: ModelRdm, column: dict[str, Any], recording: Recording, choices: RsaChoices) -> Row:
@@ -253,19 +261,26 @@ def _best_rows(
         defined = np.all([defined_images(m.matrix) for m in layers], axis=0)
         if len(layers) < 2 or defined.sum() < MIN_IMAGES:
             continue
-        a, b = (_cut(m, defined) for m in (np.stack([m.matrix for m in layers]), recording.dissimilarity))
+        a, b = (cut(m, defined) for m in (np.stack([m.matrix for m in layers]), recording.dissimilarity))
         held_out = best_layer_scores(a, b, choices.metric, np.random.default_rng([choices.seed, 3]))
-        for column, score in zip(columns, _with_means(held_out, groups), strict=True):
+        for column, score in zip(columns, with_means(held_out, groups), strict=True):
             row = _row(layers[0], column, recording, choices)
             facts: dict[str, Any] = {"n_images": int(defined.sum()), "n_silent": int((~defined).sum())}
             yield dataclasses.replace(row, layer=BEST_LAYER, score=float(score), n_units=0, **facts)
 
 
 def _with_q(rows: list[Row]) -> list[Row]:
-    """Add q. Families: networks' layers x sites, networks' layers x means, and the same two of the baselines."""
-    q = np.full(len(rows), np.nan)
-    for baseline in (False, True):
-        for mean in (False, True):
-            family = [k for k, row in enumerate(rows) if (row.is_baseline, row.is_mean) == (baseline, mean)]
-            q[family] = false_discovery_rate(np.array([rows[k].p for k in family]))
-    return [dataclasses.replace(row, q=float(value)) for row, value in zip(rows, q, strict=True)]
+    """Add q. Families: networks' layers x sites, networks' layers x means, and the same two of the baselines.
+
+    Differences from twins are families of their own.
+    """
+    for p, name in (("p", "q"), ("difference_p", "difference_q")):
+        q = np.full(len(rows), np.nan)
+        for baseline in (False, True):
+            for mean in (False, True):
+                family = [
+                    k for k, row in enumerate(rows) if (row.is_baseline, row.is_mean) == (baseline, mean)
+                ]
+                q[family] = false_discovery_rate(np.array([getattr(rows[k], p) for k in family]))
+        rows = [dataclasses.replace(row, **{name: float(v)}) for row, v in zip(rows, q, strict=True)]  # type: ignore[arg-type]
+    return rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import re
 from collections.abc import Iterator
 
@@ -15,8 +17,8 @@ QUALITY = ("FAD",)
 
 
 def summary(results: Results) -> str:
-    """Return the summary: source, baselines, networks, levels, image quality, checks against torch."""
-    parts = (_head, _baselines, _networks, _levels, _metrics, _inversions, _checks, _places)
+    """Return the summary: source, baselines, networks, differences from untrained twins, levels, image quality, checks against torch."""
+    parts = (_head, _baselines, _networks, _differences, _levels, _metrics, _inversions, _checks, _places)
     blocks = ["\n".join(part(results)) for part in parts]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -69,6 +71,23 @@ def _networks(results: Results) -> Iterator[str]:
         for network, layer in dict.fromkeys((r.network, r.layer) for r in rows):
             same = [r for r in rows if (r.network, r.layer) == (network, layer)]
             yield _line(same, f"{variant} {network} {layer}")
+
+
+def _differences(results: Results) -> Iterator[str]:
+    """Yield how much more alike the mouse trained layers are than the same layers of their untrained twins."""
+    level = main_level(results)
+    rows = [r for r in _mean_rows(results) if r.level == level and math.isfinite(r.difference)]
+    if rows:
+        yield f"Trained minus untrained ({level}; 95 % intervals of the difference; p is two-sided)"
+    for variant, network, layer in dict.fromkeys((r.variant, r.network, r.layer) for r in rows):
+        same = [r for r in rows if (r.variant, r.network, r.layer) == (variant, network, layer)]
+        as_scores = [
+            dataclasses.replace(r, score=r.difference, ci_low=r.difference_low, ci_high=r.difference_high)
+            for r in same
+        ]
+        p = sorted(r.difference_p for r in same if math.isfinite(r.difference_p))
+        told = "" if not p else f", p = {p[0]:.3f}" + (f" to {p[-1]:.3f}" if len(p) > 1 else "")
+        yield _line(as_scores, f"{variant} {network} {layer}") + told
 
 
 def _levels(results: Results) -> Iterator[str]:

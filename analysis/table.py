@@ -38,6 +38,12 @@ class Row:
     ci_high: float = NAN  # 97.5 %
     p: float = NAN  # one-sided, permutation of image labels
     q: float = NAN  # false discovery rate over layers x sites
+    twin: str = ""  # the untrained model that has the same experiment, seed, network, level and layer
+    difference: float = NAN  # score minus the twin's, over the images that are defined in both
+    difference_low: float = NAN  # 2.5 % of the bootstrap of the difference
+    difference_high: float = NAN  # 97.5 %
+    difference_p: float = NAN  # two-sided, bootstrap of the difference
+    difference_q: float = NAN
     ceiling_lower: float = NAN
     ceiling_upper: float = NAN
     ceiling: str = ""  # its name: sites, area, pairs, trials

@@ -11,7 +11,8 @@ from analysis.figures.fig2_rasters import bin_edges, raster
 from analysis.figures.fig3_rdms import cluster_order, rdm_panels, show_rdm
 from analysis.figures.footer import add_footer
 from analysis.figures.palette import COLOURS, CONTROL_COLOUR
-from analysis.results import CONTROL, NothingToDrawError, ResponseFile, Results
+from analysis.model_rdms import CONTROL
+from analysis.results import NothingToDrawError, ResponseFile, Results
 from analysis.rows import best_row, main_level
 from analysis.table import Row
 from study.responses import HINT, load_layer

@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.figures.footer import add_footer
-from analysis.results import CONTROL, NothingToDrawError, ResponseFile, Results
+from analysis.model_rdms import CONTROL
+from analysis.results import NothingToDrawError, ResponseFile, Results
 from study.netcdf import read_group, require_variable
 from study.responses import HINT
 

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from analysis.figures.footer import above_footer, add_footer
 from analysis.figures.palette import COLOURS
-from analysis.results import CONTROL, NothingToDrawError, ResponseFile, Results
+from analysis.model_rdms import CONTROL
+from analysis.results import NothingToDrawError, ResponseFile, Results
 from study.netcdf import read_group
 from study.responses import HINT, layer_names, load_layer
 

@@ -12,9 +12,9 @@ from scipy.stats import rankdata
 
 from analysis.figures.footer import add_footer
 from analysis.figures.palette import site_name
-from analysis.model_rdms import ModelRdm
+from analysis.model_rdms import CONTROL, ModelRdm
 from analysis.rdm import defined_images
-from analysis.results import CONTROL, NothingToDrawError, Results
+from analysis.results import NothingToDrawError, Results
 from analysis.rows import best_row
 
 CAPTION = (

@@ -64,6 +64,8 @@ def test_the_report_holds_everything_and_asks_for_nothing(toy):
         "gabor-raw",
         "FAD",
         "12.5",
+        "Trained minus untrained",
+        "trial reliability",
     ):
         assert text in page
     for text in ("git_commit", "sha256_stimuli", "stimuli_sha256", "distance", "n_permutations"):
@@ -82,6 +84,7 @@ def test_the_summary_says_what_was_found(toy, tmp_path, capsys):
     for part in (
         "gabor-raw",
         "sgad critic best-layer",
+        "Trained minus untrained (torch;",
         "Best layer by level: torch, exact, lif",
         "12.5  FAD toy/sgad/seed-0",
     ):
