@@ -39,6 +39,29 @@ def best_row(results: Results, wanted: Callable[[Row], bool]) -> Row | None:
     return max(rows, key=lambda row: row.score, default=None)
 
 
+def shown_network(results: Results) -> str:
+    """Return the network for figures with room for one: the critic, whose input is the image, where it was compared."""
+    networks = {row.network for row in results.table if not row.is_baseline}
+    return "critic" if "critic" in networks else next(iter(sorted(networks)), "")
+
+
+def best_layer_rows(results: Results, variant: str, network: str) -> list[Row]:
+    """Return the seeds' mean scores over sites of the layer chosen on other images, at the main level.
+
+    A network with a single layer has no choice: the rows of that layer.
+    """
+    level = main_level(results)
+    rows = [
+        row
+        for row in results.table
+        if (row.variant, row.network, row.level, row.site) == (variant, network, level, results.mean_site)
+        and row.layer != IMAGE_LAYER
+        and not row.is_baseline
+    ]
+    single = len({row.layer for row in rows}) == 1
+    return [row for row in rows if single or row.layer == BEST_LAYER]
+
+
 def network_layers(results: Results) -> list[tuple[str, str]]:
     """Return (network, layer) of all networks in the order of the table, generators before critics."""
     seen = dict.fromkeys(

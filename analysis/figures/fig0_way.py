@@ -10,16 +10,18 @@ from matplotlib.patches import FancyArrowPatch
 from analysis.figures.fig2_rasters import bin_edges, raster
 from analysis.figures.fig3_rdms import cluster_order, rdm_panels, show_rdm
 from analysis.figures.footer import add_footer
-from analysis.figures.palette import COLOURS, CONTROL_COLOUR
+from analysis.figures.palette import variant_colours
 from analysis.model_rdms import CONTROL
 from analysis.results import NothingToDrawError, ResponseFile, Results
-from analysis.rows import best_row, main_level
+from analysis.rows import best_layer_rows, best_row, over_seeds, shown_network, variants
 from analysis.table import Row
 from study.responses import HINT, load_layer
 
 CAPTION = (
     "The whole way: an image that the mice saw, the spikes of a network's layer, the dissimilarity of its responses to "
-    "all pairs of images, the same for the mouse, and how alike they are, beside untrained twin and baselines."
+    "all pairs of images, the same for the most reliable site, and how alike they are. The layer is the one with the "
+    "highest mean score of its network, as an example. Bars: of each variant the layer chosen on one half of the images "
+    "and scored on the other, mean over sites (no interval; dots are seeds); baselines with 95 % intervals."
 )
 HEIGHT, N_UNITS = 2.1, 60
 BASELINE_BARS = ("pixels", "gabor-raw")
@@ -27,7 +29,8 @@ BASELINE_BARS = ("pixels", "gabor-raw")
 
 def draw(results: Results) -> Figure:
     """Draw five panels with arrows between them."""
-    best = best_row(results, lambda row: CONTROL not in row.variant)
+    network = shown_network(results) if results.table else ""
+    best = best_row(results, lambda row: CONTROL not in row.variant and row.network == network)
     if best is None:
         raise NothingToDrawError(
             f"{results.root / 'rsa.csv'} holds no trained network; give its responses to `python -m analysis rsa`."
@@ -40,8 +43,8 @@ def draw(results: Results) -> Figure:
     axes = [figure.add_axes(place) for place in (*places[:4], (left[4], bottom, 0.13, height))]
     stimulus = _raster(axes[1], results, best)
     _image(axes[0], results, stimulus)
-    _matrices(axes[2], axes[3], results)
-    _bars(axes[4], results, best)
+    _matrices(axes[2], axes[3], results, network)
+    _bars(axes[4], results, network)
     for start, end, text in ((0.177, 0.206, ""), (0.377, 0.406, ""), (0.575, 0.6, "ρ")):
         _arrow(figure, start, end, bottom + height / 2, text)
     add_footer(figure, results)
@@ -65,7 +68,8 @@ def _raster(axes: Axes, results: Results, best: Row) -> int:
     one = counts[row, 0]
     active = np.flatnonzero(one.sum(axis=0))
     chosen = active[np.unique(np.linspace(0, max(len(active) - 1, 0), min(N_UNITS, len(active))).astype(int))]
-    raster(axes, one[:, chosen], bin_edges(file, best.layer), COLOURS[0])
+    colour = variant_colours(variants(results))[best.variant]
+    raster(axes, one[:, chosen], bin_edges(file, best.layer), colour)
     axes.set_title(f"{best.variant}\n{best.network} {best.layer}", fontsize=7)
     axes.set_xlabel("time (ms)", labelpad=1, fontsize=7)
     return int(ids[row])
@@ -78,8 +82,8 @@ def _image(axes: Axes, results: Results, stimulus: int) -> None:
     axes.axis("off")
 
 
-def _matrices(model_axes: Axes, site_axes: Axes, results: Results) -> None:
-    panels = rdm_panels(results)
+def _matrices(model_axes: Axes, site_axes: Axes, results: Results, network: str) -> None:
+    panels = rdm_panels(results, network)
     order = cluster_order(panels[0][1])
     show_rdm(model_axes, panels[1][1], order)
     show_rdm(site_axes, panels[0][1], order)
@@ -90,31 +94,32 @@ def _matrices(model_axes: Axes, site_axes: Axes, results: Results) -> None:
         site_axes.set_xlabel(f"ρ = {score:.2f}", fontsize=7)
 
 
-def _bars(axes: Axes, results: Results, best: Row) -> None:
-    """Draw the mean over sites of the best layer, of the same layer untrained, and of baselines."""
-    bars = [(best, best.variant, COLOURS[0])]
-    twin = best_row(
-        results, lambda r: CONTROL in r.variant and (r.network, r.layer) == (best.network, best.layer)
-    )
-    if twin is not None and twin.level == main_level(results):
-        bars.append((twin, "untrained", CONTROL_COLOUR))
+def _bars(axes: Axes, results: Results, network: str) -> None:
+    """Draw the mean over sites of every variant's best layer, chosen on other images, and of baselines."""
+    names = sorted(variants(results), key=lambda name: CONTROL in name)
+    colours = variant_colours(names)
+    bars = [(name, over_seeds(best_layer_rows(results, name, network)), colours[name]) for name in names]
     for name in BASELINE_BARS:
         found = [r for r in results.table if r.is_baseline and (r.layer, r.site) == (name, results.mean_site)]
-        bars += [(row, name, "black") for row in found]
-    for x, (row, _, colour) in enumerate(bars):
-        axes.bar(x, row.score, color=colour, width=0.7)
-        axes.plot([x, x], [row.ci_low, row.ci_high], color="0.55", linewidth=1)
+        bars += [(name, over_seeds([row]), "black") for row in found]
+    for x, (_, (score, low, high, single), colour) in enumerate(bars):
+        axes.bar(x, score, color=colour, width=0.7)
+        axes.plot([x, x], [low, high], color="0.55", linewidth=1)
+        if len(single) > 1:
+            axes.plot([x] * len(single), single, ".", markersize=2.5, color="0.2")
     axes.axhline(0, color="0.4", linewidth=0.6)
     axes.set_xticks(
         range(len(bars)),
-        [name for _, name, _ in bars],
+        [name for name, _, _ in bars],
         rotation=35,
         ha="right",
         rotation_mode="anchor",
         fontsize=6,
     )
     axes.tick_params(axis="x", length=0, pad=1)
-    axes.set_title(f"likeness, mean over\nsites ({best.metric})", fontsize=7)
+    axes.set_title(
+        f"{network}, held-out best layer,\nmean over sites ({results.table[0].metric})", fontsize=6
+    )
 
 
 def _arrow(figure: Figure, start: float, end: float, y: float, text: str) -> None:

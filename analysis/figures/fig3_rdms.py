@@ -19,7 +19,7 @@ from analysis.rows import best_row
 
 CAPTION = (
     "Representational dissimilarity of all pairs of images: the recorded site with the highest reliability, the layer "
-    "with the highest mean score, and baselines. Ranks within each matrix, one colour scale; images are in the order "
+    "with the highest mean score of all that were compared, and baselines. Ranks within each matrix, one colour scale; images are in the order "
     "of a hierarchical clustering of the recorded site. Images without any spike are left white."
 )
 BASELINES = ("pixels", "gabor-raw")
@@ -46,8 +46,8 @@ def draw(results: Results) -> Figure:
     return figure
 
 
-def rdm_panels(results: Results) -> list[tuple[str, np.ndarray, float | None]]:
-    """Return (title, matrix, score with the site) of the site, the best layer and the baselines."""
+def rdm_panels(results: Results, network: str = "") -> list[tuple[str, np.ndarray, float | None]]:
+    """Return (title, matrix, score with the site) of the site, the best layer (of `network`) and the baselines."""
     recording = results.recording
     site = int(np.nanargmax(np.where(np.isnan(recording.ceiling), -1, recording.ceiling)))
     name = str(recording.site[site])
@@ -55,15 +55,15 @@ def rdm_panels(results: Results) -> list[tuple[str, np.ndarray, float | None]]:
     panels: list[tuple[str, np.ndarray, float | None]] = [
         (f"{label}\n{site_name(name)}", recording.dissimilarity[site], None)
     ]
-    for title, entry in _models(results):
+    for title, entry in _models(results, network):
         panels.append((title, entry.matrix, _score(results, entry, name)))
     return panels
 
 
-def _models(results: Results) -> list[tuple[str, ModelRdm]]:
+def _models(results: Results, network: str) -> list[tuple[str, ModelRdm]]:
     by_label = {entry.label: entry for entry in results.rdms}
     chosen = []
-    best = best_row(results, lambda row: CONTROL not in row.variant)
+    best = best_row(results, lambda row: CONTROL not in row.variant and network in ("", row.network))
     if best is not None:
         entry = by_label["|".join((best.model, best.network, best.level, best.layer))]
         chosen.append((f"{best.variant} {best.network}, {best.layer}", entry))

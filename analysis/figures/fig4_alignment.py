@@ -164,7 +164,8 @@ def _sites(axes: Axes, results: Results, names: list[str], sites: list[str]) -> 
             )
     axes.set(yticks=range(len(sites)), yticklabels=map(site_name, sites), ylim=(len(sites) - 0.4, -0.6))
     axes.set_title(
-        f"site by site, best layer{' of the ' + networks[0] if len(networks) == 1 else ''}", loc="left"
+        f"site by site, held-out best layer{' of the ' + networks[0] if len(networks) == 1 else ''}",
+        loc="left",
     )
     _axis(axes, results)
 

@@ -10,7 +10,7 @@ from analysis.__main__ import main
 from analysis.figures.catalogue import FIGURES, draw_figure
 from analysis.figures.palette import site_name, variant_colours
 from analysis.results import NothingToDrawError, Results
-from analysis.rows import main_level
+from analysis.rows import best_layer_rows, main_level, shown_network
 from analysis.table import save_table
 from study.files import sha256
 from tests.analysis.synthetic import make_results
@@ -195,3 +195,15 @@ def test_analysis_knows_neither_torch_nor_brian2():
         "sys.exit(str(bad) if bad else 0)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_bars_are_of_the_layer_chosen_on_other_images(copy):
+    """The highest of many scores would stand too high beside baselines."""
+    results = Results(copy)
+    assert shown_network(results) == "critic"
+    (row,) = best_layer_rows(results, "sgad", "critic")
+    assert (row.layer, row.level, row.site) == ("best-layer", "torch", "mean-good")
+    one = [r for r in results.table if r.layer in ("c1", "pixels")]
+    save_table(one, copy / "rsa.csv")
+    (row,) = best_layer_rows(Results(copy), "sgad", "critic")
+    assert row.layer == "c1"
