@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from analysis.rsa import RsaChoices, analyse
 from analysis.scenes import find_scenes
 from analysis.simulated_source import NOTICE
 from analysis.table import Row, save_table
+from study.files import sha256
 from study.provenance import provenance
 from study.stimuli import Stimuli, load_stimuli
 
@@ -90,12 +92,21 @@ def handle(arguments: argparse.Namespace) -> None:
     rows = analyse(models, recording, choices)
     save_table(rows, arguments.out)
     if arguments.rdms is not None:
-        inputs = {"recording": arguments.recording}
-        config = {k: str(v) for k, v in vars(arguments).items() if k not in ("handler", "command")}
-        facts = provenance(config, inputs, time.perf_counter() - began)
+        facts = _facts(arguments, files, time.perf_counter() - began)
         facts["simulated"] = str(recording.simulated).lower()
         save_rdms(models, recording.stimulus, arguments.rdms, facts)
     _tell(rows, recording, arguments.out)
+
+
+def _facts(arguments: argparse.Namespace, files: list[tuple[str, Path]], seconds: float) -> dict[str, str]:
+    """Return how the RDMs were made, with the SHA-256 of every file that was read."""
+    inputs = {"recording": arguments.recording}
+    if arguments.images is not None:
+        inputs["images"] = arguments.images
+    config = {k: str(v) for k, v in vars(arguments).items() if k not in ("handler", "command")}
+    facts = provenance(config, inputs, seconds)
+    facts["responses_sha256"] = json.dumps({str(path): sha256(path) for _, path in files})
+    return facts
 
 
 def named_files(arguments: Sequence[str]) -> list[tuple[str, Path]]:

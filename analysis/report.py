@@ -166,7 +166,7 @@ def provenance_tables(results: Results) -> dict[str, dict[str, str]]:
                 *FACTS,
                 *sorted(k for k in attributes if k.startswith("sha256_") or k.endswith("_sha256")),
             ]
-            wanted += ["backend", "codegen_target", "seed"]
+            wanted += ["backend", "seed"]
             name = path.relative_to(results.root).as_posix()
             told[name] = {k: _pretty(str(attributes[k])) for k in wanted if k in attributes}
     return told

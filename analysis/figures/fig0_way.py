@@ -117,9 +117,7 @@ def _bars(axes: Axes, results: Results, network: str) -> None:
         fontsize=6,
     )
     axes.tick_params(axis="x", length=0, pad=1)
-    axes.set_title(
-        f"{network}, held-out best layer,\nmean over sites ({results.table[0].metric})", fontsize=6
-    )
+    axes.set_title(f"likeness ({results.table[0].metric}),\n{network}, held-out layer", fontsize=6)
 
 
 def _arrow(figure: Figure, start: float, end: float, y: float, text: str) -> None:
