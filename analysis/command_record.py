@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.recording_file import save_recording
-from analysis.recordings import AUTO, HOW_TO_GET, SOURCES, Choices, make_recording
+from analysis.recordings import AUTO, SOURCES, Choices, how_to_get, make_recording
 from analysis.session_source import ITEM, LAGS, SITES
 from analysis.simulated_source import NOTICE
 
@@ -21,7 +21,9 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--lag", type=int, choices=LAGS, default=1, help="presentations from stimulus to response"
     )
-    parser.add_argument("--stimuli", type=Path, metavar="stimuli.nc", help="images for the simulated V1")
+    parser.add_argument(
+        "--stimuli", type=Path, metavar="stimuli.nc", help="images that the networks are shown"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the simulated V1 (default 0)")
     parser.add_argument("--out", type=Path, required=True, metavar="recording.nc")
     parser.set_defaults(handler=handle)
@@ -34,7 +36,7 @@ def handle(arguments: argparse.Namespace) -> None:
     save_recording(recording, arguments.out)
     if recording.simulated:
         print(
-            f"{NOTICE}.\n{'=' * len(NOTICE)}\nEvery table, figure and caption made from it says so; {HOW_TO_GET}."
+            f"{NOTICE}.\n{'=' * len(NOTICE)}\nEvery table, figure and caption made from it says so; {how_to_get()}."
         )
     n_sites, n_stimuli = len(recording.site), len(recording.stimulus)
     print(

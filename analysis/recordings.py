@@ -11,13 +11,12 @@ from pathlib import Path
 
 from analysis import session_source, simulated_source, site_source
 from analysis.recording_file import Recording
+from analysis.scenes import ITEM as SCENES
 from study.commands import unknown
+from study.stimuli import load_stimuli
 
 AUTO = "auto"
-HOW_TO_GET = (
-    "for the real one put the file of item allen-site-similarity (data_manifest.yaml says where it comes from) "
-    "into the folder named by STUDY_DATA and run the same command again"
-)
+NEEDED = (site_source.ITEM, SCENES)  # without the scenes a network cannot be shown what the mice saw
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +67,37 @@ def _simulated(choices: Choices) -> Recording:
     return simulated_source.load_simulated(choices.stimuli, choices.seed)
 
 
+def how_to_get() -> str:
+    """Return what to do for a real recording, as the data manifest has it."""
+    from study.manifest import COMMAND, load_manifest
+
+    items = [load_manifest()[name] for name in NEEDED]
+    files = " and ".join(item.file for item in items)
+    if all(source["kind"] == "local" for item in items for source in item.sources):
+        how = f"put {files} by hand below the folder that STUDY_DATA names (they cannot be downloaded yet; "
+        how += "data_manifest.yaml says what they hold)"
+    else:
+        how = f"get {files} with `{COMMAND} {' '.join(NEEDED)}`"
+    return f"for the real one {how}, then run `python -m analysis stimuli` and the same command again"
+
+
+def automatic(stimuli: Path | None) -> str:
+    """Return the source that "auto" stands for: never real sites beside stand-in images, which nothing could compare.
+
+    Parameters
+    ----------
+    stimuli : path, optional
+        Images that the networks are shown. Without them it counts whether the scenes are at hand.
+    """
+    from study.manifest import find
+
+    if find(site_source.ITEM) is None:
+        return "simulated"
+    if stimuli is None:
+        return "simulated" if find(SCENES) is None else "sites"
+    return "simulated" if load_stimuli(stimuli).attributes.get("simulated") == "true" else "sites"
+
+
 SOURCES: dict[str, Callable[[Choices], Recording]] = {
     "sites": _sites,
     "session": _session,
@@ -81,13 +111,12 @@ def make_recording(source: str, choices: Choices) -> Recording:
     Parameters
     ----------
     source : str
-        One of `SOURCES`, or "auto": the real sites where the data manifest finds them, else the simulated V1.
+        One of `SOURCES`, or "auto": the real sites where the data manifest finds them and the images are no stand-ins,
+        else the simulated V1.
     choices : Choices
     """
     if source == AUTO:
-        from study.manifest import find
-
-        source = "sites" if find(site_source.ITEM) is not None else "simulated"
+        source = automatic(choices.stimuli)
     if source not in SOURCES:
         raise unknown("recording source", source, (*SOURCES, AUTO))
     return SOURCES[source](choices)

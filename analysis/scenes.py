@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from study.commands import unknown
 from study.provenance import provenance
 from study.stimuli import Stimuli
 
+ITEM = "allen-natural-scenes"
 N_SCENES = 118
 SCENE_SHAPE = (92, 117)
 FITS = ("crop", "squash")
@@ -80,28 +79,10 @@ def fit_images(images: np.ndarray, size: int, fit: str) -> np.ndarray:
 
 def find_scenes() -> np.ndarray | None:
     """Return the Allen scenes (118, 92, 117) in [0, 1], or None where the data manifest finds none."""
+    from study.images import load_scenes
     from study.manifest import find
 
-    path = find("allen-natural-scenes")
-    return None if path is None else load_scenes(path)
-
-
-def load_scenes(path: str | Path) -> np.ndarray:
-    """Read the Allen scenes: (118, 92, 117) in [0, 1].
-
-    Raises
-    ------
-    ValueError
-        If the file holds something else.
-    """
-    with np.load(path, allow_pickle=False) as file:
-        images = file["images"] if "images" in file.files else np.empty(0)
-    if images.shape != (N_SCENES, *SCENE_SHAPE) or images.dtype != np.uint8:
-        raise ValueError(
-            f"{path} holds images of shape {images.shape} and type {images.dtype}; {(N_SCENES, *SCENE_SHAPE)} of "
-            "uint8 is needed: take the file again."
-        )
-    return images / 255.0
+    return None if find(ITEM) is None else load_scenes() / 255.0
 
 
 def stand_in_scenes() -> np.ndarray:

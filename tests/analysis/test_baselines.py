@@ -7,7 +7,7 @@ from analysis.baselines import BASELINES, baseline_patterns
 from analysis.compare import compare_many
 from analysis.gabor import gabor_energy, gabor_filter
 from analysis.rdm import dissimilarity
-from analysis.scenes import fit_images, load_scenes
+from analysis.scenes import find_scenes, fit_images
 from analysis.session_source import load_session
 from analysis.site_source import load_sites
 from study.manifest import find
@@ -39,7 +39,8 @@ def sites():
 
 @pytest.fixture(scope="module")
 def scenes():
-    return load_scenes(item("allen-natural-scenes"))
+    item("allen-natural-scenes")
+    return find_scenes()
 
 
 MADE: dict[tuple[str, int], np.ndarray] = {}  # RDMs by baseline and image height: Gabor energy takes seconds

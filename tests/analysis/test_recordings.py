@@ -9,7 +9,7 @@ from analysis.ceiling import ceiling, ceiling_used, trial_ceiling
 from analysis.compare import METRICS, compare
 from analysis.rdm import dissimilarity, pair_values
 from analysis.recording_file import Recording, load_recording, save_recording
-from analysis.recordings import Choices, make_recording
+from analysis.recordings import Choices, automatic, how_to_get, make_recording
 from analysis.session_source import load_session, trials_by_frame
 from analysis.simulated_source import simulate
 from analysis.site_source import dropped_sites, load_sites
@@ -212,15 +212,31 @@ def test_simulated_v1_is_seeded_reliable_and_marked(tmp_path, capsys):
         simulate(Stimuli(np.ones((4, 3)), np.arange(4)))
 
 
-def test_auto_prefers_the_real_one(monkeypatch, site_file, tmp_path):
+@pytest.mark.parametrize("stand_in", [None, False, True])
+@pytest.mark.parametrize("scenes", [False, True])
+@pytest.mark.parametrize("sites", [False, True])
+def test_auto_takes_real_sites_unless_the_images_are_stand_ins(
+    monkeypatch, site_file, tmp_path, sites, scenes, stand_in
+):
     from study import manifest
 
-    monkeypatch.setattr(manifest, "find", lambda name: site_file)
+    present = {"allen-site-similarity": sites, "allen-natural-scenes": scenes}
+    monkeypatch.setattr(manifest, "find", lambda name: site_file if present[name] else None)
     monkeypatch.setattr(manifest, "locate", lambda name: site_file)
-    assert make_recording("auto", Choices()).attributes["source"] == "sites"
-    monkeypatch.setattr(manifest, "find", lambda name: None)
-    save_stimuli(Stimuli(images(8), np.arange(8)), tmp_path / "stimuli.nc")
-    assert make_recording("auto", Choices(stimuli=tmp_path / "stimuli.nc")).simulated
+    path = None if stand_in is None else tmp_path / "stimuli.nc"
+    if path is not None:
+        attributes = {"simulated": str(stand_in).lower()}
+        save_stimuli(Stimuli(images(8), np.arange(8), attributes=attributes), path)
+    real = sites and (scenes if stand_in is None else not stand_in)
+    assert automatic(path) == ("sites" if real else "simulated")
+    if real or path is not None:
+        assert make_recording("auto", Choices(stimuli=path)).simulated != real
+
+
+def test_how_to_get_the_real_one_names_the_files():
+    told = how_to_get()
+    assert "allen/site_similarity_119.npz and allen/natural_scenes_118x92x117_uint8.npz" in told
+    assert ("by hand below the folder that STUDY_DATA names" in told) != ("data fetch" in told)
 
 
 def test_ceilings_by_hand():

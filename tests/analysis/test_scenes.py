@@ -5,7 +5,7 @@ import pytest
 
 from analysis import scenes
 from analysis.__main__ import main
-from analysis.scenes import area_resize, area_weights, fit_images, load_scenes, scene_stimuli
+from analysis.scenes import area_resize, area_weights, find_scenes, fit_images, scene_stimuli
 from study.stimuli import load_stimuli
 
 
@@ -43,9 +43,12 @@ def test_stand_ins_are_marked(monkeypatch, tmp_path, capsys):
     np.testing.assert_array_equal(again.values, stimuli.values)
 
 
-def test_other_images_are_refused(tmp_path):
-    np.savez(tmp_path / "x.npz", images=np.zeros((3, 4, 4), np.uint8))
-    with pytest.raises(
-        ValueError, match=r"images of shape \(3, 4, 4\) and type uint8; .* take the file again"
-    ):
-        load_scenes(tmp_path / "x.npz")
+def test_scenes_are_gray_values_from_0_to_1(monkeypatch):
+    from study import images, manifest
+
+    stored = np.tile(np.arange(118, dtype=np.uint8)[:, None, None], (1, 92, 117))
+    monkeypatch.setattr(images, "load_scenes", lambda: stored)
+    monkeypatch.setattr(manifest, "find", lambda name: "somewhere")
+    np.testing.assert_array_equal(find_scenes() * 255, stored)
+    monkeypatch.setattr(manifest, "find", lambda name: None)
+    assert find_scenes() is None
