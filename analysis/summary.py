@@ -86,8 +86,12 @@ def _differences(results: Results) -> Iterator[str]:
             for r in same
         ]
         p = sorted(r.difference_p for r in same if math.isfinite(r.difference_p))
-        told = "" if not p else f", p = {p[0]:.3f}" + (f" to {p[-1]:.3f}" if len(p) > 1 else "")
+        told = f", p {_p_text(p[0])}" + (f" to {_p_text(p[-1])}" if len(p) > 1 else "") if p else ""
         yield _line(as_scores, f"{variant} {network} {layer}") + told
+
+
+def _p_text(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _levels(results: Results) -> Iterator[str]:

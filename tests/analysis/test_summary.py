@@ -55,10 +55,10 @@ def test_differences_are_means_over_seeds(tmp_path):
     save_table([first, untrained], tmp_path / "rsa.csv")
     title, line = _differences(Results(tmp_path))
     assert title.startswith("Trained minus untrained (torch;")
-    assert line == "   0.100 [-0.100,  0.300]  sgad critic c1, p = 0.200"
+    assert line == "   0.100 [-0.100,  0.300]  sgad critic c1, p 0.200"
     save_table([first, second, untrained], tmp_path / "rsa.csv")
     _, line = _differences(Results(tmp_path))
-    assert line == "   0.200 [ 0.000,  0.400]  sgad critic c1 (2 seeds), p = 0.010 to 0.200"
+    assert line == "   0.200 [ 0.000,  0.400]  sgad critic c1 (2 seeds), p 0.010 to 0.200"
 
 
 def test_differences_without_samples_have_no_p(tmp_path):
