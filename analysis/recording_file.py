@@ -10,6 +10,8 @@ import numpy as np
 import xarray as xr
 
 from analysis.rdm import MIN_IMAGES, defined_images
+from analysis.units import Units, read_units
+from study.commands import unknown
 from study.netcdf import read_group, require_variable, write_groups
 
 HINT = "make it with `python -m analysis record`"
@@ -34,7 +36,9 @@ class Recording:
         ceiling by itself: `ceiling.trial_ceiling` makes one of it.
     n_cells : int array, (site,)
     response : array, (stimulus, repeat, unit), optional
-        Single trials of a recording with one site.
+        Single trials. NaN is a missing trial: repeats may differ between stimuli and units.
+    units : Units, optional
+        Which unit belongs to which site, in the order of `response`. Without it, all belong to the only site.
     attributes : mapping of str to str
         `source`, `simulated` ("true" or "false"), `citation`, `distance`, provenance.
     """
@@ -46,6 +50,7 @@ class Recording:
     n_cells: np.ndarray
     response: np.ndarray | None = None
     attributes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    units: Units | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.site), len(self.stimulus), len(self.stimulus))
@@ -61,6 +66,7 @@ class Recording:
                 )
         self._check_ids()
         self._check_matrices()
+        self._check_response()
 
     def _check_ids(self) -> None:
         for name in ("site", "stimulus"):
@@ -90,6 +96,41 @@ class Recording:
                     f"all dissimilarities of site {site} are {matrix[0, 1]:g}; drop the site, nothing can be ranked."
                 )
 
+    def _check_response(self) -> None:
+        if self.response is None:
+            return
+        n_units = int(self.n_cells.sum()) if self.units is None else len(self.units)
+        if self.response.ndim != 3 or self.response.shape[::2] != (len(self.stimulus), n_units):
+            raise ValueError(
+                f"response has the shape {self.response.shape}; ({len(self.stimulus)}, repeat, {n_units}) is needed."
+            )
+        if self.units is None and len(self.site) > 1:
+            raise ValueError(
+                f"the response of {len(self.site)} sites needs units, which say what belongs to which site."
+            )
+        bad = np.isnan(self.response).all(axis=1).any(axis=0)
+        if bad.any():
+            raise ValueError(
+                f"{int(bad.sum())} of {n_units} units have NaN in all trials of a stimulus (first: unit "
+                f"{np.flatnonzero(bad)[0]}); drop these units."
+            )
+
+    def site_response(self, site: str) -> np.ndarray:
+        """Return the single trials (stimulus, repeat, unit) of one site; NaN is a missing trial.
+
+        Raises
+        ------
+        ValueError
+            If there is no such site, or no single trials.
+        """
+        if site not in self.site:
+            raise unknown("site", site, map(str, self.site))
+        if self.response is None:
+            raise ValueError(
+                f"the recording holds no single trials of {site}, only its RDM; take a source that has them."
+            )
+        return self.response if self.units is None else self.response[:, :, self.units.site == site]
+
     @property
     def simulated(self) -> bool:
         """Whether no animal was recorded."""
@@ -110,6 +151,8 @@ def save_recording(recording: Recording, path: str | Path) -> None:
     }
     if recording.response is not None:
         data["response"] = (TRIAL_DIMS, recording.response)
+    if recording.units is not None:
+        data.update(recording.units.variables())
     coords = {"site": ("site", recording.site.astype(object)), "stimulus": ("stimulus", recording.stimulus)}
     write_groups(path, {"/": xr.Dataset(data, coords=coords, attrs=dict(recording.attributes))})
 
@@ -117,24 +160,27 @@ def save_recording(recording: Recording, path: str | Path) -> None:
 def load_recording(path: str | Path) -> Recording:
     """Read a recording.
 
-    A file with single trials only (`response`) is one site; its RDM and reliability are computed here.
+    RDMs and reliabilities of a file with single trials only (`response`) are computed here; without units it is one site.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If the file is absent, cut short, or holds NaN, repeated ids or an RDM that is not symmetric.
+        If the file is absent, cut short, or holds repeated ids, NaN instead of a response, or an RDM that is not
+        symmetric.
     """
     dataset = read_group(path, "recording", HINT)
     attributes = {str(k): str(v) for k, v in dataset.attrs.items()}
     stimulus = require_variable(dataset, "stimulus", ("stimulus",), path)
     response = _response(dataset, path)
     try:
+        units = read_units(dataset)
         if "dissimilarity" not in dataset:
             from analysis.trials import trial_recording  # trials.py needs Recording: not at the top
 
             if response is None:
                 raise ValueError(f"there is neither `dissimilarity` nor `response`; {HINT}.")
-            return trial_recording(response, stimulus, attributes.get("site", "recording"), attributes)
+            site = attributes.get("site", "recording")
+            return trial_recording(response, stimulus, site if units is None else units, attributes)
         ceiling = (
             dataset["ceiling"].values if "ceiling" in dataset else np.full(dataset.sizes["site"], np.nan)
         )
@@ -150,6 +196,7 @@ def load_recording(path: str | Path) -> Recording:
             n_cells=require_variable(dataset, "n_cells", ("site",), path),
             response=response,
             attributes=attributes,
+            units=units,
         )
     except ValueError as error:
         raise ValueError(f"recording {path}: {error}") from error
@@ -162,11 +209,5 @@ def _response(dataset: xr.Dataset, path: str | Path) -> np.ndarray | None:
     if values.dims != TRIAL_DIMS:
         raise ValueError(
             f"recording {path}: response has the axes {values.dims}; {TRIAL_DIMS} are needed; {HINT}."
-        )
-    bad = np.isnan(values.values).any(axis=(0, 1))
-    if bad.any():
-        raise ValueError(
-            f"recording {path}: {int(bad.sum())} of {len(bad)} units hold NaN (first: unit {np.flatnonzero(bad)[0]}); "
-            "drop these units or trials."
         )
     return values.values

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.presentations import check_frames, trials_by_frame
 from analysis.recording_file import Recording
 from analysis.trials import cell_reliability, trial_recording
 from study.provenance import provenance
@@ -16,38 +17,21 @@ CITATION = "de Vries et al. 2020, doi 10.1038/s41593-019-0550-9, (c) Allen Insti
 LAGS = (0, 1)
 
 
-def trials_by_frame(
-    frame: np.ndarray, response: np.ndarray, lag: int = 1, gray: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sort presentations by frame number.
+def lagged(frame: np.ndarray, response: np.ndarray, lag: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pair every presentation with the response `lag` presentations later.
 
-    Presentations follow each other every 0.25 s without a gap, and the calcium indicator is slower than that: the
-    response to presentation t is read at presentation t + lag.
+    Presentations follow each other every 0.25 s without a gap, and the calcium indicator is slower than that. The
+    last `lag` presentations have no response.
 
     Parameters
     ----------
     frame : int array, (presentation,)
-        -1 is the gray screen.
-    response : array, (cell, presentation)
+    response : array, (presentation, cell)
     lag : 0 or 1
-    gray : bool
-        Keep the gray screen.
-
-    Returns
-    -------
-    response : array, (stimulus, repeat, cell)
-        As many repeats as every frame has: the lag cuts the last presentation off.
-    stimulus : int array, (stimulus,)
     """
     if lag not in LAGS:
         raise ValueError(f"lag is {lag} presentations; allowed are 0 and 1.")
-    shown, read = frame[: len(frame) - lag], response[:, lag:]
-    stimulus = np.unique(shown)
-    if not gray:
-        stimulus = stimulus[stimulus >= 0]
-    places = [np.flatnonzero(shown == s) for s in stimulus]
-    n_repeats = min(map(len, places))
-    return np.stack([read[:, p[:n_repeats]].T for p in places]).astype(np.float64), stimulus.astype(np.int64)
+    return frame[: len(frame) - lag], response[lag:]
 
 
 def load_session(path: str | Path, site: str, lag: int = 1, gray: bool = False) -> Recording:
@@ -70,10 +54,16 @@ def load_session(path: str | Path, site: str, lag: int = 1, gray: bool = False) 
         if not {"frame", "max_dff"} <= set(file.files):
             raise ValueError(f"{path} holds {', '.join(file.files)}; frame and max_dff are needed.")
         frame, traces = file["frame"], file["max_dff"]
+    if traces.ndim != 2 or traces.shape[1] != len(frame):
+        raise ValueError(
+            f"{path}: max_dff has the shape {traces.shape}; (cell, {len(frame)}) is needed, one value a presentation."
+        )
     bad = np.isnan(traces).any(axis=1)
     if bad.any():
         raise ValueError(f"{path}: {int(bad.sum())} of {len(bad)} cells hold NaN; drop these cells.")
-    response, stimulus = trials_by_frame(frame, traces, lag, gray)
+    shown, read = lagged(frame, traces.T, lag)
+    check_frames(shown, str(path))
+    response, stimulus = trials_by_frame(shown, read, gray, equal=True)
     facts = provenance({"lag": lag, "gray": gray}, {"recording": path})
     facts.update(source="session", simulated="false", citation=CITATION, distance="correlation")
     facts.update(lag=str(lag), gray=str(gray).lower(), response="2-photon, peak dF/F of a presentation")

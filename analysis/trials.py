@@ -8,6 +8,7 @@ import numpy as np
 
 from analysis.rdm import dissimilarity, pair_values
 from analysis.recording_file import Recording
+from analysis.units import Units, make_units
 
 N_HALVES = 100
 HALVES_SEED = 0
@@ -26,6 +27,19 @@ def half_reliability(whole: np.ndarray | float) -> np.ndarray | float:
     return whole / (2 - whole)
 
 
+def trial_mean(response: np.ndarray) -> np.ndarray:
+    """Return the mean over the trials that there are: (stimulus, repeat, unit) to (stimulus, unit).
+
+    NaN is a missing trial; without any trial the mean is NaN.
+    """
+    there = np.isfinite(response)
+    if there.all():
+        return np.asarray(response.mean(axis=1))
+    count = there.sum(axis=1)
+    total = np.where(there, response, 0).sum(axis=1)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
 def halves(
     response: np.ndarray, n_halves: int = N_HALVES, seed: int = HALVES_SEED
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -34,6 +48,7 @@ def halves(
     Parameters
     ----------
     response : array, (stimulus, repeat, unit)
+        NaN is a missing trial; a half without any trial of a stimulus is NaN there.
     n_halves : int
         How many random splits.
     seed : int
@@ -50,7 +65,7 @@ def halves(
     for _ in range(n_halves):
         order = generator.permutation(n_repeats)
         half = n_repeats // 2
-        yield response[:, order[:half]].mean(axis=1), response[:, order[half : 2 * half]].mean(axis=1)
+        yield trial_mean(response[:, order[:half]]), trial_mean(response[:, order[half : 2 * half]])
 
 
 def cell_reliability(response: np.ndarray, n_halves: int = N_HALVES, seed: int = HALVES_SEED) -> np.ndarray:
@@ -67,10 +82,17 @@ def cell_reliability(response: np.ndarray, n_halves: int = N_HALVES, seed: int =
     """
     total = np.zeros(response.shape[2])
     for a, b in halves(response, n_halves, seed):
-        a, b = a - a.mean(axis=0), b - b.mean(axis=0)
-        norm = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
-        total += np.divide((a * b).sum(axis=0), norm, out=np.full(norm.shape, np.nan), where=norm > 0)
+        total += _unit_correlation(a, b)
     return total / n_halves
+
+
+def _unit_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return each unit's correlation of two patterns (stimulus, unit), over the stimuli that both have."""
+    both = np.isfinite(a) & np.isfinite(b)
+    n = np.maximum(both.sum(axis=0), 1)
+    a, b = (np.where(both, x - np.where(both, x, 0).sum(axis=0) / n, 0) for x in (a, b))
+    norm = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
+    return np.divide((a * b).sum(axis=0), norm, out=np.full(norm.shape, np.nan), where=norm > 0)
 
 
 def rdm_reliability(response: np.ndarray, n_halves: int = N_HALVES, seed: int = HALVES_SEED) -> float:
@@ -83,35 +105,64 @@ def rdm_reliability(response: np.ndarray, n_halves: int = N_HALVES, seed: int = 
     Returns
     -------
     float
-        Spearman-Brown corrected; NaN if a half leaves a stimulus without a pattern.
+        Spearman-Brown corrected; NaN if no pair of stimuli has a dissimilarity in both halves. Units without any trial
+        of a stimulus in a half are left out of that split.
     """
     r = []
     for a, b in halves(response, n_halves, seed):
+        whole = np.isfinite(a + b).all(axis=0)
+        if not whole.any():
+            return np.nan
+        a, b = a[:, whole], b[:, whole]
         first, second = (pair_values(dissimilarity(half)) for half in (a, b))
         defined = np.isfinite(first) & np.isfinite(second)
+        if defined.sum() < 2:
+            return np.nan
         r.append(np.corrcoef(first[defined], second[defined])[0, 1])
     return float(spearman_brown(np.mean(r)))
 
 
 def trial_recording(
-    response: np.ndarray, stimulus: np.ndarray, site: str, attributes: Mapping[str, str]
+    response: np.ndarray,
+    stimulus: np.ndarray,
+    units: str | Units,
+    attributes: Mapping[str, str],
 ) -> Recording:
-    """Return the recording of one site from its single trials.
+    """Return the recording that single trials make: RDM of the mean over trials and its reliability, site by site.
 
     Parameters
     ----------
     response : array, (stimulus, repeat, unit)
+        NaN is a missing trial.
     stimulus : int array, (stimulus,)
-    site : str
-        Such as `VISp_layer5`.
+    units : Units or str
+        What the units are, or the name of the one site to which all belong, such as `VISp_layer5`.
     attributes : mapping of str to str
+
+    Raises
+    ------
+    ValueError
+        If a unit lacks all trials of a stimulus.
     """
+    if isinstance(units, str):
+        facts = {"area": units.split("_")[0], "site": units, "reliability": cell_reliability(response)}
+        units = make_units(response.shape[2], facts)
+    sites = np.array(list(dict.fromkeys(map(str, units.site))))
+    parts = [response[:, :, units.site == site] for site in sites]
     return Recording(
-        site=np.array([site]),
+        site=sites,
         stimulus=np.asarray(stimulus, np.int64),
-        dissimilarity=dissimilarity(response.mean(axis=1))[None],
-        ceiling=np.array([rdm_reliability(response)]),
-        n_cells=np.array([response.shape[2]]),
+        dissimilarity=np.stack([_site_rdm(part, site) for part, site in zip(parts, sites, strict=True)]),
+        ceiling=np.array([rdm_reliability(part) for part in parts]),
+        n_cells=np.array([part.shape[2] for part in parts]),
         response=response,
-        attributes={**attributes, "site": site},
+        attributes={**attributes, "site": "; ".join(sites)},
+        units=units,
     )
+
+
+def _site_rdm(response: np.ndarray, site: str) -> np.ndarray:
+    try:
+        return dissimilarity(trial_mean(response))
+    except ValueError as error:
+        raise ValueError(f"site {site}: {error}") from error

@@ -5,9 +5,10 @@ import pytest
 import xarray as xr
 
 from analysis.__main__ import main
+from analysis.presentations import check_frames, trials_by_frame
 from analysis.recording_file import Recording, load_recording, save_recording
 from analysis.recordings import Choices, automatic, how_to_get, make_recording
-from analysis.session_source import load_session, trials_by_frame
+from analysis.session_source import lagged, load_session
 from analysis.simulated_source import simulate
 from analysis.site_source import dropped_sites, load_sites
 from analysis.trials import (
@@ -134,10 +135,10 @@ def test_bad_files(tmp_path):
         FileNotFoundError, match=r"there is no file .*none.nc; make it with `python -m analysis record`"
     ):
         load_recording(tmp_path / "none.nc")
-    response = np.ones((6, 2, 4))
-    response[0, 0, 2] = np.nan
+    response = np.random.default_rng(0).standard_normal((6, 2, 4))
+    response[0, :, 2] = np.nan
     path = write(tmp_path / "nan.nc", response=(("stimulus", "repeat", "unit"), response))
-    with pytest.raises(ValueError, match=r"1 of 4 units hold NaN \(first: unit 2\); drop these units"):
+    with pytest.raises(ValueError, match=r"NaN or infinite values in 1 of 4 units \(first: unit 2\); drop"):
         load_recording(path)
     path = write(tmp_path / "axes.nc", response=(("stimulus", "unit", "repeat"), np.ones((6, 2, 4))))
     with pytest.raises(ValueError, match="response has the axes"):
@@ -151,15 +152,52 @@ def test_bad_files(tmp_path):
 
 def test_the_lag_reads_the_next_presentation():
     frame = np.array([1, 0, -1, 1, 0, -1, 0, 1])
-    response = np.arange(8.0)[None]
-    now, stimulus = trials_by_frame(frame, response, lag=0)
+    response = np.arange(8.0)[:, None]
+    now, stimulus = trials_by_frame(*lagged(frame, response, 0), equal=True)
     assert stimulus.tolist() == [0, 1]
     assert now[:, :, 0].tolist() == [[1, 4, 6], [0, 3, 7]]
-    later, _ = trials_by_frame(frame, response, lag=1)
+    later, _ = trials_by_frame(*lagged(frame, response, 1), equal=True)
     assert later[:, :, 0].tolist() == [[2, 5], [1, 4]]  # the last presentation has no next one
-    assert trials_by_frame(frame, response, lag=1, gray=True)[1].tolist() == [-1, 0, 1]
+    ragged, _ = trials_by_frame(*lagged(frame, response, 1))
+    np.testing.assert_array_equal(ragged[:, :, 0], [[2, 5, 7], [1, 4, np.nan]])
+    assert trials_by_frame(frame, response, gray=True)[1].tolist() == [-1, 0, 1]
     with pytest.raises(ValueError, match="lag is 2 presentations; allowed are 0 and 1"):
-        trials_by_frame(frame, response, lag=2)
+        lagged(frame, response, 2)
+
+
+def test_missing_trials_and_unequal_repeats(tmp_path):
+    generator = np.random.default_rng(0)
+    response = generator.standard_normal((6, 1, 9)) + 0.5 * generator.standard_normal((6, 8, 9))
+    whole = load_recording(write(tmp_path / "a.nc", response=(("stimulus", "repeat", "unit"), response)))
+    padded = np.concatenate([response, np.full((6, 3, 9), np.nan)], axis=1)
+    read = load_recording(write(tmp_path / "b.nc", response=(("stimulus", "repeat", "unit"), padded)))
+    np.testing.assert_allclose(
+        read.dissimilarity, whole.dissimilarity
+    )  # the mean is over the trials that there are
+    assert abs(read.ceiling[0] - whole.ceiling[0]) < 0.1
+    fewer = response.copy()
+    fewer[2, 3:] = np.nan  # five trials of one stimulus are missing
+    reliability = cell_reliability(fewer)
+    assert np.isfinite(reliability).all()
+    assert np.abs(reliability - cell_reliability(response)).max() < 0.2
+
+
+@pytest.mark.parametrize(
+    ("frame", "text"),
+    [
+        ([0, 1, 2], "1 of the 4 natural scenes were never shown .first: frame 3"),
+        (
+            [0, 1, 2, 3, 4, 246],
+            "frame 4 was shown, but the natural scenes are 0 to 3 and -1 .blank.; take the frame",
+        ),
+        ([0, 1, 2, np.nan], "frame nan was shown"),
+        ([-2, 0, 1, 2, 3], "frame -2 was shown"),
+    ],
+)
+def test_wrong_or_missing_frames(frame, text):
+    check_frames(np.array([-1, 0, 1, 2, 3, 3]), "session", 4)
+    with pytest.raises(ValueError, match=text):
+        check_frames(np.array(frame), "session", 4)
 
 
 def test_bad_sessions(tmp_path):
@@ -167,6 +205,9 @@ def test_bad_sessions(tmp_path):
     with pytest.raises(ValueError, match="frame and max_dff are needed"):
         load_session(tmp_path / "a.npz", "VISp_layer5")
     np.savez(tmp_path / "b.npz", frame=np.arange(4), max_dff=np.full((2, 4), np.nan))
+    np.savez(tmp_path / "c.npz", frame=np.arange(4), max_dff=np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"max_dff has the shape \(2, 3\); \(cell, 4\) is needed"):
+        load_session(tmp_path / "c.npz", "VISp_layer5")
     with pytest.raises(ValueError, match="2 of 2 cells hold NaN; drop these cells"):
         load_session(tmp_path / "b.npz", "VISp_layer5")
     with pytest.raises(ValueError, match="unknown session 'mouse'"):
