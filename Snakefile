@@ -75,7 +75,7 @@ rule all:
     input: f"{R}/summary.txt", f"{R}/report.html"
 
 rule train:
-    input: code("trained.training")
+    input: code("trained.runs")
     output: f"{R}/runs/{{experiment}}/{{variant}}/seed-{{seed}}/model.safetensors"
     params: settings=settings
     threads: 2
@@ -112,7 +112,7 @@ rule invert:
     shell: f"python -m trained invert {R}/runs/{{wildcards.model}} --images {{input[1]}} --out {{output}}"
 
 rule latents:
-    input: f"{R}/runs/{{model}}/model.safetensors", code("trained.training")
+    input: f"{R}/runs/{{model}}/model.safetensors", code("trained.runs")
     output: f"{R}/latents/{{model}}.nc"
     wildcard_constraints: model=f"{P['digits']}/.*"
     shell: f"python -m trained latents {R}/runs/{{wildcards.model}} --count 64 --out {{output}}"

@@ -202,11 +202,9 @@ def torch_trace(run: Path, role: str, n_stimuli: int, seed: int) -> tuple[dict[s
     # Imported here, for torch takes seconds to load and `bio` works without it.
     import torch
 
-    from trained.checkpoint import load_model
-    from trained.data import verification_inputs
-    from trained.trace import trace
+    from trained.runs import load_model
 
     model = load_model(run, dtype=torch.float64)
-    inputs = verification_inputs(model.config, role, n_stimuli, seed).to(torch.float64)
+    inputs = model.verification_inputs(role, n_stimuli, seed).to(torch.float64)
     with torch.no_grad():
-        return trace(getattr(model, role), inputs), inputs.numpy()
+        return model.trace(role, inputs), inputs.numpy()

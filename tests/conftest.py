@@ -18,7 +18,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder of the tiny configuration, trained and exported."""
     from trained.configurations import named_config
     from trained.export import export_run
-    from trained.training import run_folder, train
+    from trained.runs import run_folder, train
 
     config = named_config("tiny-patches/sgad")
     run = train(config, 0, run_folder(tmp_path_factory.mktemp("runs"), config, 0))

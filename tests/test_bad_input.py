@@ -136,7 +136,7 @@ CASES: dict[str, tuple[str, Callable[[Place], object], str]] = {
     "unknown dataset": (f"{TRAIN} --set dataset=imagenet", nothing, "unknown dataset 'imagenet'"),
     "odd image size": (f"{TRAIN} --set image_size=30", nothing, "image_size is 30; it must be a multiple of 4"),
     "size that pooling cannot halve": (f"{TRAIN} --set image_size=12", nothing, "image_size 12 with critic_kernel 5"),
-    "negative updates": (f"{TRAIN} --set n_updates=-1", nothing, "n_updates is -1; 0 or more is allowed"),
+    "negative updates": (f"{TRAIN} --set n_updates=-1", nothing, "n_updates is -1; at least 0 is needed"),
     "no steps": (f"{TRAIN} --set n_steps=0", nothing, "n_steps is 0; at least 1 is needed"),
     "batch of one": (f"{TRAIN} --set batch_size=1", nothing, "batch_size is 1; batch norm needs at least 2"),
     "run folder that cannot be": (

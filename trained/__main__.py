@@ -17,24 +17,25 @@ from study.files import sha256
 from study.provenance import provenance
 from study.responses import save_responses
 from study.stimuli import Stimuli, load_stimuli, save_stimuli
-from trained import checkpoint, evaluation, export, inversion, process, responses, training
+from trained import checkpoint, evaluation, export, inversion, process, responses, runs, training
 from trained.config import override
 from trained.configurations import CONFIGS, named_config
+from trained.gan_network import GanModel
 from trained.sheet import save_sheet
 
 
 def _train(arguments: argparse.Namespace) -> None:
     config = override(named_config(arguments.config), arguments.set)
-    folder = training.run_folder(arguments.out, config, arguments.seed)
+    folder = runs.run_folder(arguments.out, config, arguments.seed)
     print(
-        f"{config.name} seed {arguments.seed} -> {training.train(config, arguments.seed, folder, arguments.if_changed)}"
+        f"{config.name} seed {arguments.seed} -> {runs.train(config, arguments.seed, folder, arguments.if_changed)}"
     )
 
 
 def _resume(arguments: argparse.Namespace) -> None:
-    config, seed = training.stored_config(arguments.run)
+    config, seed = runs.stored_config(arguments.run)
     config = override(config, arguments.set)
-    print(f"{config.name} seed {seed} -> {training.train(config, seed, arguments.run, 'continue')}")
+    print(f"{config.name} seed {seed} -> {runs.train(config, seed, arguments.run, 'continue')}")
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -46,8 +47,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _sample(arguments: argparse.Namespace) -> None:
-    model = checkpoint.load_model(arguments.run)
-    save_sheet(training.sample(model, arguments.count, arguments.seed), arguments.out)
+    model = runs.load_model(arguments.run)
+    save_sheet(model.sample(arguments.count, arguments.seed), arguments.out)
     print(f"{arguments.count} samples -> {arguments.out}")
 
 
@@ -62,9 +63,16 @@ def _respond(arguments: argparse.Namespace) -> None:
     print(f"torch responses of the {arguments.network} -> {arguments.out}")
 
 
+def _gan(run: Path) -> GanModel:
+    model = runs.load_model(run)
+    if not isinstance(model, GanModel):
+        raise ValueError(f"{run} holds a {model.config.family}; a GAN with its latents is needed here.")
+    return model
+
+
 def _latents(arguments: argparse.Namespace) -> None:
-    model = checkpoint.load_model(arguments.run)
-    latents = training.sample_latents(model, arguments.count, arguments.seed).double().numpy()
+    model = _gan(arguments.run)
+    latents = model.latents(arguments.count, arguments.seed).double().numpy()
     facts = provenance(inputs={"model": arguments.run / checkpoint.MODEL_FILE}, seed=arguments.seed)
     facts |= {"made_by": "draws from N(0, I)", "name": model.config.name}
     save_stimuli(Stimuli(latents, np.arange(arguments.count), attributes=facts), arguments.out)
@@ -72,7 +80,7 @@ def _latents(arguments: argparse.Namespace) -> None:
 
 
 def _invert(arguments: argparse.Namespace) -> None:
-    model = checkpoint.load_model(arguments.run)
+    model = _gan(arguments.run)
     stimuli = load_stimuli(arguments.images)
     if stimuli.kind != "image":
         raise ValueError(f"--images {arguments.images} holds latents; give a file with images.")
@@ -135,7 +143,7 @@ def parser() -> Parser:
     sub = command("resume", _resume, "Go on with a run, for example longer: --set n_updates=1000.")
     sub.add_argument("run", type=Path)
     sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    sub = command("evaluate", _evaluate, "Measure generators: FAD, spikes, temporal consistency.")
+    sub = command("evaluate", _evaluate, "Measure runs: FAD, spikes, temporal consistency, accuracy.")
     sub.add_argument("run", type=Path, nargs="+")
     sub.add_argument("--samples", type=int, default=evaluation.N_PUBLISHED)
     sub.add_argument("--out", type=Path, help="CSV to write")
@@ -151,11 +159,11 @@ def parser() -> Parser:
     sub.add_argument("--count", type=int, default=64)
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--out", type=Path, required=True)
-    sub = command("export", _export, "Write generator.safetensors and critic.safetensors for `bio`.")
+    sub = command("export", _export, "Write every network of a run (generator.safetensors, ...) for `bio`.")
     sub.add_argument("run", type=Path, nargs="+")
     sub = command("respond", _respond, "Show stimuli to a network in torch; write its responses.")
     sub.add_argument("run", type=Path)
-    sub.add_argument("--network", choices=export.ROLES, required=True)
+    sub.add_argument("--network", choices=GanModel.roles, required=True)
     sub.add_argument("--stimuli", type=Path, required=True)
     sub.add_argument("--out", type=Path, required=True)
     sub = command("invert", _invert, "Find the latents that come nearest to given images.")

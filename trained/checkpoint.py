@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from study.files import replacing, require_file
-from trained.config import from_mapping, to_json
-from trained.network import Model
+from trained.config import to_json
+from trained.model import AbstractModel
 
 MODEL_FILE = "model.safetensors"
 STATE_FILE = "state.safetensors"
@@ -53,38 +52,13 @@ def read(path: Path, what: str, hint: str = HINT) -> Stored:
         ) from error
 
 
-def save_model(model: Model, run: Path, provenance: Mapping[str, str]) -> None:
+def save_model(model: AbstractModel, run: Path, provenance: Mapping[str, str]) -> None:
     """Write a model to its run folder."""
     header = {**provenance, "config": to_json(model.config), "seed": str(model.seed)}
     write(run / MODEL_FILE, model.state_dict(), header)
 
 
-def load_model(run: str | Path, dtype: torch.dtype = torch.float32) -> Model:
-    """Return the trained model of a run folder, in evaluation mode.
-
-    Parameters
-    ----------
-    run : path
-        Folder that holds model.safetensors.
-    dtype : torch dtype
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If there is no such folder or checkpoint, or it is cut short or of another architecture.
-    """
-    run = Path(run)
-    if not run.is_dir():
-        raise FileNotFoundError(f"run: there is no folder {run}; {HINT}.")
-    stored = read(run / MODEL_FILE, "checkpoint")
-    if "config" not in stored.header:
-        raise ValueError(f"checkpoint: {run / MODEL_FILE} has no configuration in its header; {HINT}.")
-    model = Model(from_mapping(json.loads(stored.header["config"])), int(stored.header.get("seed", 0)))
-    load_tensors(model, stored.tensors, run / MODEL_FILE)
-    return model.to(dtype).eval()
-
-
-def load_tensors(model: Model, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+def load_tensors(model: AbstractModel, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
     """Put `tensors` into `model`.
 
     Raises

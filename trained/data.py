@@ -10,7 +10,7 @@ from skimage.transform import downscale_local_mean
 
 from study import images
 from study.commands import unknown
-from trained.config import Config
+from trained.config import RunConfig
 
 N_PATCHES = 4000
 PATCH_SEED = 20230517  # fixed: the set of patches is part of the data set, not of a run
@@ -72,7 +72,7 @@ DATASETS: dict[str, Callable[[int], np.ndarray]] = {
 }
 
 
-def training_images(config: Config) -> torch.Tensor:
+def training_images(config: RunConfig) -> torch.Tensor:
     """Return all training images of a configuration, (n, 1, size, size), float32 in [0, 1].
 
     Raises
@@ -87,27 +87,18 @@ def training_images(config: Config) -> torch.Tensor:
     return torch.from_numpy(DATASETS[config.dataset](config.image_size)).unsqueeze(1)
 
 
-def verification_inputs(config: Config, network: str, n: int, seed: int) -> torch.Tensor:
-    """Return `n` distinct inputs for a network.
-
-    Parameters
-    ----------
-    config : Config
-    network : "generator" or "critic"
-        Latents from N(0, I), (n, n_latent), or training images, (n, 1, size, size).
-    n, seed : int
+def distinct_images(config: RunConfig, n: int, seed: int) -> torch.Tensor:
+    """Return `n` training images that all differ, (n, 1, size, size).
 
     Raises
     ------
     ValueError
-        If more distinct images are asked for than the data set has.
+        If the data set has fewer.
     """
-    generator = torch.Generator().manual_seed(seed)
-    if network == "generator":
-        return torch.randn(n, config.n_latent, generator=generator)
     distinct = torch.unique(training_images(config), dim=0)
     if n > len(distinct):
         raise ValueError(
             f"{n} inputs are asked for, but {config.dataset} has {len(distinct)} distinct images; ask for fewer."
         )
-    return distinct[torch.randperm(len(distinct), generator=generator)[:n]]
+    random = torch.Generator().manual_seed(seed)
+    return distinct[torch.randperm(len(distinct), generator=random)[:n]]

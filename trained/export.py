@@ -1,94 +1,21 @@
-"""Export: a trained network as a `study.network.Network`, batch norm and average pooling folded in."""
+"""Export: the networks of a run as files that `bio` simulates."""
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import nn
 
-from study import network as spec
 from study.files import sha256
+from study.network import save_network
 from study.provenance import provenance
-from trained.checkpoint import MODEL_FILE, load_model
-from trained.network import Generator, Population, SpikingNetwork
-
-ROLES = ("generator", "critic")
-
-
-def export_network(network: SpikingNetwork, facts: dict[str, str] | None = None) -> spec.Network:
-    """Describe a network as it is in evaluation mode, in float64.
-
-    Parameters
-    ----------
-    network : Generator or Critic
-    facts : dict of str, optional
-        Provenance.
-
-    Returns
-    -------
-    study.network.Network
-    """
-    network = copy.deepcopy(network).double().eval()
-    return spec.Network(
-        role=network.role,
-        input_shape=network.input_shape,
-        n_steps=network.n_steps,
-        layers=tuple(export_layer(population) for population in network.chain),
-        decoder=network.decoder.export() if isinstance(network, Generator) else None,
-        provenance=facts or {},
-    )
-
-
-def export_layer(population: Population) -> spec.Layer:
-    """Fold one population: I = scale · (synapse(pool(s)) + bias) + shift, with scale and shift of its batch norm."""
-    weight = population.synapse.weight.detach().numpy()
-    scale, shift = _norm(population)
-    channel_axis = 1 if isinstance(population.synapse, nn.ConvTranspose2d) else 0
-    weight = weight * np.expand_dims(scale, [axis for axis in range(weight.ndim) if axis != channel_axis])
-    bias = population.synapse.bias
-    offset = shift if bias is None else scale * bias.detach().numpy() + shift
-    per_channel = np.prod(population.shape[1:], dtype=int)  # 1 for dense layers
-    return spec.Layer(
-        name=population.name,
-        shape=population.shape,
-        connection=_connection(population, weight),
-        drive=np.repeat(offset, per_channel),
-        neuron=population.membrane.neuron,
-    )
-
-
-def _norm(population: Population) -> tuple[np.ndarray, np.ndarray]:
-    norm = population.norm
-    if norm is None:
-        ones = np.ones(population.shape[0])
-        return ones, np.zeros_like(ones)
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    scale = norm.weight.detach() / torch.sqrt(norm.running_var + norm.eps)
-    return scale.numpy(), (norm.bias.detach() - norm.running_mean * scale).numpy()
-
-
-def _connection(population: Population, weight: np.ndarray) -> spec.Connection:
-    synapse, pool = population.synapse, population.pool
-    spread = np.ones((pool, pool)) / pool**2
-    if isinstance(synapse, nn.Linear):
-        if pool > 1:
-            channels, height, width = population.input_shape
-            pooled = weight.reshape(-1, channels, height // pool, width // pool)
-            weight = np.kron(pooled, spread).reshape(len(weight), -1)
-        return spec.Dense(weight)
-    stride, padding = int(synapse.stride[0]), int(synapse.padding[0])
-    if isinstance(synapse, nn.ConvTranspose2d):
-        return spec.ConvTranspose2d(weight, population.input_shape, stride, padding)
-    return spec.Conv2d(np.kron(weight, spread), population.input_shape, stride * pool, padding * pool)
+from trained.checkpoint import MODEL_FILE
+from trained.runs import load_model
 
 
 def export_run(run: str | Path) -> list[Path]:
-    """Write generator.safetensors and critic.safetensors beside a run's checkpoint.
+    """Write <role>.safetensors beside a run's checkpoint for each of its networks.
 
     Returns
     -------
@@ -108,7 +35,7 @@ def export_run(run: str | Path) -> list[Path]:
         seed=model.seed,
     )
     paths = []
-    for role, network in zip(ROLES, (model.generator, model.critic), strict=True):
+    for role in model.roles:
         paths.append(run / f"{role}.safetensors")
-        spec.save_network(export_network(network, facts), paths[-1])
+        save_network(model.export(role, facts), paths[-1])
     return paths

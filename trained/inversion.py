@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm import trange
 
-from trained.network import Generator
+from trained.gan_network import Generator
 
 N_DESCENTS = 80
 LEARNING_RATE = 0.1

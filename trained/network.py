@@ -1,16 +1,12 @@
-"""Spiking generator and critic: populations in a chain, time folded into the batch."""
+"""Spiking networks: populations in a chain, time folded into the batch."""
 
 from __future__ import annotations
 
-import math
-
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from study.network import LIF, Current, LeakyIntegrator, Neuron, Shape
-from trained.config import Config
-from trained.decoder import build_decoder
+from study.network import LIF, LeakyIntegrator, Neuron, Shape
+from trained.decoder import AbstractDecoder
 from trained.neuron import Membrane
 
 TAU = 2.0  # steps; SGAD's released LIF and readout
@@ -76,7 +72,8 @@ class SpikingNetwork(nn.Module):
 
     Parameters
     ----------
-    role : "generator" or "critic"
+    role : str
+        As in `study.network.Network`.
     populations : list of Population
         All spike but the last.
     n_steps : int
@@ -88,6 +85,7 @@ class SpikingNetwork(nn.Module):
         self.chain = populations
         self.populations = nn.ModuleList(populations)  # registers their weights
         self.n_steps = n_steps
+        self.decoder: AbstractDecoder | None = None  # set by networks that make images
 
     @property
     def input_shape(self) -> Shape:
@@ -109,109 +107,3 @@ class SpikingNetwork(nn.Module):
     def readout(self, x: Float[Tensor, " batch *input"]) -> Tensor:
         """Return the readout at all steps, (time, batch, *shape)."""
         return self.states(x)[self.chain[-1].name]
-
-
-class Generator(SpikingNetwork):
-    """SGAD's generator: two dense layers, two transposed convolutions, sigmoid frames, one decoded image.
-
-    Layer sizes follow `models/generators.py` of the released code (Generator_MP_Scoring_Mnist) with the widths of
-    the configuration.
-    """
-
-    def __init__(self, config: Config):
-        quarter, half, full = config.image_size // 4, config.image_size // 2, config.image_size
-        c1, c2 = config.generator_channels
-        start = (c1, quarter, quarter)
-        n_start = math.prod(start)
-        populations = [
-            Population(
-                "dense1",
-                (config.n_latent,),
-                (config.generator_hidden,),
-                nn.Linear(config.n_latent, config.generator_hidden),
-            ),
-            Population(
-                "dense2",
-                (config.generator_hidden,),
-                (n_start,),
-                nn.Linear(config.generator_hidden, n_start),
-            ),
-            Population("convt1", start, (c2, half, half), nn.ConvTranspose2d(c1, c2, 4, 2, 1)),
-            Population(
-                "readout",
-                (c2, half, half),
-                (1, full, full),
-                nn.ConvTranspose2d(c2, 1, 4, 2, 1),
-                Current(),
-                norm=False,
-            ),
-        ]
-        super().__init__("generator", populations, config.n_steps)
-        self.decoder = build_decoder(config.decoder, full * full)
-
-    def frames(self, latent: Float[Tensor, "batch latent"]) -> Float[Tensor, "time batch 1 y x"]:
-        """Return X[t], the image at each step, in (0, 1)."""
-        return torch.sigmoid(self.readout(latent))
-
-    def forward(self, latent: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch 1 y x"]:
-        """Return the decoded image, in [0, 1]."""
-        return self.decoder(self.frames(latent))
-
-
-class Critic(SpikingNetwork):
-    """SGAD's spiking critic: two convolutions with average pooling, a dense layer, a membrane readout.
-
-    Layer sizes follow `models/discriminators.py` of the released code (Discriminator_EM_MNIST) with the widths of
-    the configuration; the score is U[T] / T.
-    """
-
-    def __init__(self, config: Config):
-        c1, c2 = config.critic_channels
-        kernel, size = config.critic_kernel, config.image_size
-        side1 = size - kernel + 1
-        side2 = side1 // 2 - kernel + 1
-        if side1 % 2 or side2 < 2 or side2 % 2:
-            raise ValueError(
-                f"image_size {size} with critic_kernel {kernel} leaves layers of {side1} and {side2} pixels, "
-                "which pooling cannot halve; image sizes 28, 32 and 64 go with a kernel of 5."
-            )
-        n_flat = c2 * (side2 // 2) ** 2
-        hidden = config.critic_hidden
-        populations = [
-            Population("conv1", (1, size, size), (c1, side1, side1), nn.Conv2d(1, c1, kernel)),
-            Population("conv2", (c1, side1, side1), (c2, side2, side2), nn.Conv2d(c1, c2, kernel), pool=2),
-            Population(
-                "dense1",
-                (c2, side2, side2),
-                (hidden,),
-                nn.Linear(n_flat, hidden),
-                norm=config.critic_dense_norm,
-                pool=2,
-            ),
-            Population("readout", (hidden,), (1,), nn.Linear(hidden, 1), READOUT, norm=False),
-        ]
-        super().__init__("critic", populations, config.n_steps)
-
-    def forward(self, image: Float[Tensor, "batch 1 y x"]) -> Float[Tensor, " batch"]:
-        """Return the score U[T] / T of each image; any real number."""
-        return self.readout(image)[-1, :, 0] / self.n_steps
-
-
-class Model(nn.Module):
-    """A generator and its critic.
-
-    Parameters
-    ----------
-    config : Config
-    seed : int
-        Of the initial weights. Drawn from torch's global generator, which is left as it was.
-    """
-
-    def __init__(self, config: Config, seed: int = 0):
-        super().__init__()
-        self.config, self.seed = config, seed
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            # In this order, decoders differ only in what is drawn last: variants of one seed share all other weights.
-            self.critic = Critic(config)
-            self.generator = Generator(config)

@@ -12,16 +12,12 @@ from study.files import sha256
 from study.provenance import provenance
 from study.responses import Responses
 from study.stimuli import load_stimuli
-from trained.checkpoint import MODEL_FILE, load_model
-from trained.network import Model, SpikingNetwork
-from trained.trace import trace
+from trained.checkpoint import MODEL_FILE
+from trained.gan_network import GanModel
+from trained.network import SpikingNetwork
+from trained.runs import load_model
 
 FLASH_MS = 250.0  # one stimulus, as long as an image of the Allen natural scenes was shown
-
-
-def choose(model: Model, role: str) -> SpikingNetwork:
-    """Return the model's generator or critic."""
-    return model.generator if role == "generator" else model.critic
 
 
 def network_input(stimuli_values: np.ndarray, network: SpikingNetwork) -> torch.Tensor:
@@ -57,9 +53,11 @@ def respond(run: str | Path, role: str, stimuli_path: str | Path) -> Responses:
     """
     run = Path(run)
     model = load_model(run, torch.float64)
-    network = choose(model, role)
+    if not isinstance(model, GanModel):
+        raise ValueError(f"{run} holds a {model.config.family}; responses are taken from GANs only.")
+    network = model.network(role)
     stimuli = load_stimuli(stimuli_path)
-    outputs = trace(network, network_input(stimuli.values, network))
+    outputs = model.trace(role, network_input(stimuli.values, network))
     step_ms = FLASH_MS / network.n_steps
     facts = provenance(
         dataclasses.asdict(model.config),

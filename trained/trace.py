@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from trained.network import Generator, SpikingNetwork
+from trained.network import SpikingNetwork
 
 
 def trace(network: SpikingNetwork, inputs: torch.Tensor) -> dict[str, np.ndarray]:
@@ -13,7 +13,7 @@ def trace(network: SpikingNetwork, inputs: torch.Tensor) -> dict[str, np.ndarray
 
     Parameters
     ----------
-    network : Generator or Critic
+    network : SpikingNetwork
     inputs : Tensor, (batch, *input_shape)
 
     Returns
@@ -25,7 +25,7 @@ def trace(network: SpikingNetwork, inputs: torch.Tensor) -> dict[str, np.ndarray
     dtype = next(network.parameters()).dtype
     with torch.no_grad():
         outputs = {name: x.flatten(2).numpy() for name, x in network.states(inputs.to(dtype)).items()}
-        if isinstance(network, Generator):
+        if network.decoder is not None:
             frames = torch.sigmoid(torch.from_numpy(outputs["readout"]))
             outputs["image"] = network.decoder(frames).numpy()
     return outputs

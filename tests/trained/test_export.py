@@ -12,9 +12,9 @@ from torch.nn import functional
 from study import network as spec
 from study.files import sha256
 from study.network import load_network
-from trained.checkpoint import MODEL_FILE, load_model
-from trained.data import verification_inputs
-from trained.trace import trace
+from trained.checkpoint import MODEL_FILE
+from trained.data import distinct_images
+from trained.runs import load_model
 
 
 def simulate(network: spec.Network, x: torch.Tensor) -> dict[str, np.ndarray]:
@@ -51,8 +51,8 @@ def current(layer: spec.Layer, s: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("role", ["generator", "critic"])
 def test_export_gives_the_same_spikes(tiny_run: Path, role: str) -> None:
     model = load_model(tiny_run, torch.float64)
-    inputs = verification_inputs(model.config, role, 40, seed=1).double()
-    torch_side = trace(getattr(model, role), inputs)
+    inputs = model.verification_inputs(role, 40, seed=1).double()
+    torch_side = model.trace(role, inputs)
     network = load_network(tiny_run / f"{role}.safetensors")
     described = simulate(network, inputs)
     assert network.provenance["model_sha256"] == sha256(tiny_run / MODEL_FILE)
@@ -65,8 +65,8 @@ def test_export_gives_the_same_spikes(tiny_run: Path, role: str) -> None:
 
 def test_verification_inputs_are_distinct_and_bounded(tiny_run: Path) -> None:
     config = load_model(tiny_run).config
-    images = verification_inputs(config, "critic", 200, seed=0)
+    images = distinct_images(config, 200, seed=0)
     assert len(torch.unique(images, dim=0)) == 200
     assert 0 <= images.min() <= images.max() <= 1
     with pytest.raises(ValueError, match=r"999999 inputs are asked for, but patches has \d+ distinct images"):
-        verification_inputs(config, "critic", 999999, seed=0)
+        distinct_images(config, 999999, seed=0)

@@ -1,0 +1,58 @@
+"""The families of models that can be trained. Adding one is a line in `FAMILIES`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from study.commands import unknown
+from trained import gan
+from trained.config import RunConfig, from_mapping
+from trained.gan_config import GanConfig
+from trained.gan_network import GanModel
+from trained.model import AbstractModel
+from trained.training import AbstractTrainer
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """What one kind of model needs: its configuration, networks, training and measures.
+
+    Parameters
+    ----------
+    config : class of RunConfig
+        Its `family` is the family's name.
+    model : class of AbstractModel
+        Made from (config, seed).
+    trainer : class of AbstractTrainer
+    """
+
+    config: type[RunConfig]
+    model: Callable[[Any, int], AbstractModel]
+    trainer: type[AbstractTrainer]
+
+
+FAMILIES: dict[str, Family] = {
+    family.config.family: family for family in (Family(GanConfig, GanModel, gan.GanTrainer),)
+}
+
+
+def family_of(config: RunConfig) -> Family:
+    """Return the family that a configuration belongs to."""
+    return FAMILIES[config.family]
+
+
+def config_from(values: Mapping[str, Any]) -> RunConfig:
+    """Return the configuration that `values` describe (as read from a file's header).
+
+    Raises
+    ------
+    ValueError
+        For an unknown family or key or a value of the wrong type.
+    """
+    fields = dict(values)
+    name = fields.pop("family", "gan")  # the first checkpoints were GANs and name none
+    if name not in FAMILIES:
+        raise unknown("family", name, FAMILIES)
+    return from_mapping(FAMILIES[name].config, fields)

@@ -1,0 +1,87 @@
+"""Adversarial training: alternating critic and generator updates."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from trained.data import training_images
+from trained.gan_config import GanConfig
+from trained.gan_network import GanModel
+from trained.objective import Objective, objective
+from trained.training import AbstractTrainer
+
+
+class GanTrainer(AbstractTrainer):
+    """Generator against critic."""
+
+    decisive = (*(f"trained/{m}.py" for m in ("decoder", "gan", "gan_config", "gan_network", "objective")),)
+    config: GanConfig
+    model: GanModel
+
+    def __init__(self, config: GanConfig, seed: int):
+        super().__init__(config, seed)
+        self.model = GanModel(config, seed)
+        self.objective: Objective = objective(config.objective)
+        self.images = training_images(config)
+        critic, generator = self.model.critic.parameters(), self.model.generator.parameters()
+        self.optimisers = {
+            "critic": torch.optim.RMSprop(critic, lr=config.learning_rate_critic),
+            "generator": torch.optim.RMSprop(generator, lr=config.learning_rate_generator),
+        }
+
+    def real(self) -> Tensor:
+        """Return the next batch of training images."""
+        chosen = torch.randint(len(self.images), (self.config.batch_size,), generator=self.random)
+        return self.images[chosen]
+
+    def latent(self) -> Tensor:
+        """Return the next batch of latents."""
+        return torch.randn(self.config.batch_size, self.config.n_latent, generator=self.random)
+
+    def advance(self) -> dict[str, float]:
+        """Do one generator update, with its critic updates before it, and return the losses.
+
+        As in SGAD's released code, the generator's update uses the same latents as the critic's last.
+        """
+        self.model.train()
+        for _ in range(self.config.critic_steps):
+            latent = self.latent()
+            fake = self.model.generator(latent)
+            critic_loss = self.objective.critic(
+                self.model.critic(self.real()), self.model.critic(fake.detach())
+            )
+            self.descend("critic", critic_loss, "critic loss")
+            self._clip()
+        generator_loss = self.objective.generator(self.model.critic(fake))
+        self.descend("generator", generator_loss, "generator loss")
+        self.update += 1
+        return {"critic_loss": critic_loss.item(), "generator_loss": generator_loss.item()}
+
+    def _clip(self) -> None:
+        if self.config.critic_clip > 0:
+            with torch.no_grad():
+                for weight in self.model.critic.parameters():
+                    weight.clamp_(-self.config.critic_clip, self.config.critic_clip)
+
+    def finished(self) -> GanModel:
+        """Return a copy of the model whose batch-norm statistics are averages over fresh batches.
+
+        The critic sees equal shares of real and generated images, as in training. The random stream is a copy, so
+        that training goes on as if nothing had been measured.
+        """
+        model = GanModel(self.config, self.seed)
+        model.load_state_dict(self.model.state_dict())
+        stream, self.random = self.random, torch.Generator()
+        self.random.set_state(stream.get_state())
+        for module in model.modules():
+            if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+                module.reset_running_stats()
+                module.momentum = None  # plain average over the batches that follow
+        with torch.no_grad():
+            model.train()
+            for _ in range(self.config.calibration_batches):
+                model.critic(model.generator(self.latent()))
+                model.critic(self.real())
+        self.random = stream
+        return model.eval()
