@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,11 +22,25 @@ Image = Float[Tensor, " batch *pixel"]
 
 
 class AbstractDecoder(nn.Module, abc.ABC):
-    """From frames (time, batch, ...) to images (batch, ...), with a description to export."""
+    """From frames (time, batch, ...) to images (batch, ...), with a description to export.
+
+    `activation` says where the nonlinearity stands, as in `study.network`: frames are sigmoids of the readout, or the
+    decoder works on the readout itself and a sigmoid or tanh follows.
+    """
+
+    activation: str = "sigmoid_frames"
 
     @abc.abstractmethod
     def forward(self, frames: Frames) -> Image:
         """Return the decoded images."""
+
+    def decode(self, readout: Frames) -> Image:
+        """Return the images, in [0, 1], of a readout that has not been through the nonlinearity."""
+        if self.activation == "sigmoid_frames":
+            return self(torch.sigmoid(readout))
+        if self.activation == "sigmoid_sum":
+            return torch.sigmoid(self(readout))
+        return (torch.tanh(self(readout)) + 1) / 2
 
     @abc.abstractmethod
     def export(self) -> spec.Decoder:
@@ -102,20 +118,140 @@ class AttentionScoring(AbstractDecoder):
         )
 
 
+FSVAE_DECAY = 0.8  # per step, of FSVAE's output membrane
+TAID_GATE = 0.5  # where TAID's gates begin
+
+
+class StaticSum(AbstractDecoder):
+    """image = Σ_t a[t] X[t] with weights that are the same for every image.
+
+    Parameters
+    ----------
+    weights : Tensor, (T,)
+        0.8^(T - t) is FSVAE's output (Kamata et al. 2021), the last membrane of a leaky integrator that never fires.
+    learned : bool
+        Whether training changes them: temporal weighting without attention, the control of TAID.
+    activation : str
+        See `AbstractDecoder`.
+    """
+
+    def __init__(self, weights: Tensor, learned: bool, activation: str):
+        super().__init__()
+        self.weights = nn.Parameter(weights, requires_grad=learned)
+        self.activation = activation
+
+    def forward(self, frames: Frames) -> Image:
+        """Return the weighted sum."""
+        return torch.einsum("t,tb...->b...", self.weights, frames)
+
+    def export(self) -> spec.Decoder:
+        """Return the description with its weights."""
+        return spec.WeightedSum(_array(self.weights), self.activation)
+
+
+class TemporalAttention(AbstractDecoder):
+    """TAID (Qiu et al. 2023): weights over time that depend on the image, from its mean over space at every step.
+
+    As in the released code, s[t, c] = mean over y, x of X[t, c]; a[t, c] = sigmoid(Σ_t' W[t, t'] s[t', c]);
+    image = Σ_t a[t, c] X[t, c]. As in the paper's figure, s and a are shared by all channels, two linear maps with a
+    ReLU between them (T hidden units, a number of ours) take the place of W, and the sum is an average.
+
+    Parameters
+    ----------
+    n_steps : int
+    n_channels : int
+    activation : str
+        See `AbstractDecoder`.
+    form : "code" or "paper"
+    """
+
+    def __init__(self, n_steps: int, n_channels: int, activation: str, form: str = "code"):
+        super().__init__()
+        self.n_channels, self.activation, self.form = n_channels, activation, form
+        self.squeeze = nn.Linear(n_steps, n_steps, bias=False) if form == "paper" else nn.Identity()
+        self.excite = nn.Linear(n_steps, n_steps, bias=False)
+
+    def gates(self, frames: Frames) -> Float[Tensor, "time batch channel"]:
+        """Return a[t, c] of every image."""
+        channels = frames.unflatten(2, (self.n_channels, -1)) if frames.ndim == 3 else frames
+        s = channels.flatten(3).mean(3).permute(1, 2, 0)
+        if self.form == "paper":
+            s = torch.relu(self.squeeze(s.mean(1, keepdim=True))).expand(-1, self.n_channels, -1)
+        return torch.sigmoid(self.excite(s)).permute(2, 0, 1)
+
+    def forward(self, frames: Frames) -> Image:
+        """Return the gated sum, or mean."""
+        channels = frames.unflatten(2, (self.n_channels, -1)) if frames.ndim == 3 else frames
+        image = torch.einsum("tbc,tbc...->bc...", self.gates(frames), channels).reshape(frames.shape[1:])
+        return image / len(frames) if self.form == "paper" else image
+
+    def export(self) -> spec.Decoder:
+        """Return the description with its weights.
+
+        Raises
+        ------
+        ValueError
+            For the paper's form, which `bio` cannot read.
+        """
+        if self.form == "paper":
+            raise ValueError(
+                "decoder 'taid-paper' cannot be exported; train with decoder=taid to simulate it."
+            )
+        return spec.TemporalAttention(_array(self.excite.weight), self.n_channels, self.activation)
+
+
 def _array(parameter: Tensor) -> np.ndarray:
     return parameter.detach().double().numpy()
 
 
-DECODERS: dict[str, Callable[[int], AbstractDecoder]] = {
-    "last": lambda n_pixels: LastFrame(),
-    "mean": lambda n_pixels: MeanFrames(),
-    "attention": AttentionScoring,
-    "attention-current": lambda n_pixels: AttentionScoring(n_pixels, query="current"),
+@dataclasses.dataclass(frozen=True)
+class Readout:
+    """What a decoder has to know of the frames that it gets.
+
+    Parameters
+    ----------
+    n_pixels : int
+        Of one frame, all channels.
+    n_steps, n_channels : int
+    activation : str
+        See `AbstractDecoder`; decoders with weights of their own over time obey it, the others take sigmoid frames.
+    """
+
+    n_pixels: int
+    n_steps: int = 1
+    n_channels: int = 1
+    activation: str = "sigmoid_frames"
+
+
+def _decaying(r: Readout) -> AbstractDecoder:
+    return StaticSum(FSVAE_DECAY ** torch.arange(r.n_steps - 1, -1, -1.0), False, r.activation)
+
+
+def _uniform(r: Readout) -> AbstractDecoder:
+    return StaticSum(torch.full((r.n_steps,), 1 / r.n_steps), False, r.activation)
+
+
+def _learned(r: Readout) -> AbstractDecoder:
+    return StaticSum(torch.full((r.n_steps,), TAID_GATE), True, r.activation)
+
+
+DECODERS: dict[str, Callable[[Readout], AbstractDecoder]] = {
+    "last": lambda r: LastFrame(),
+    "mean": lambda r: MeanFrames(),
+    "attention": lambda r: AttentionScoring(r.n_pixels),
+    "attention-current": lambda r: AttentionScoring(r.n_pixels, query="current"),
+    "decaying-sum": _decaying,
+    "uniform-sum": _uniform,
+    "learned-sum": _learned,
+    "taid": lambda r: TemporalAttention(r.n_steps, r.n_channels, r.activation),
+    "taid-paper": lambda r: TemporalAttention(r.n_steps, r.n_channels, r.activation, "paper"),
 }
+# Those that weight a readout over time, whatever nonlinearity follows.
+SUMMING = ("decaying-sum", "uniform-sum", "learned-sum", "taid", "taid-paper")
 
 
-def build_decoder(name: str, n_pixels: int) -> AbstractDecoder:
-    """Return the decoder called `name` for images of `n_pixels`.
+def build_decoder(name: str, n_pixels: int, **readout: Any) -> AbstractDecoder:
+    """Return the decoder called `name` for images of `n_pixels`; further keywords are the fields of `Readout`.
 
     Raises
     ------
@@ -124,4 +260,4 @@ def build_decoder(name: str, n_pixels: int) -> AbstractDecoder:
     """
     if name not in DECODERS:
         raise unknown("decoder", name, DECODERS)
-    return DECODERS[name](n_pixels)
+    return DECODERS[name](Readout(n_pixels, **readout))

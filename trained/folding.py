@@ -10,10 +10,12 @@ import torch
 from torch import nn
 
 from study import network as spec
-from trained.network import Population, SpikingNetwork
+from trained.network import MaxPool, Population, SpikingNetwork
 
 
-def export_network(network: SpikingNetwork, facts: Mapping[str, str] | None = None) -> spec.Network:
+def export_network(
+    network: SpikingNetwork, facts: Mapping[str, str] | None = None, **fields: str
+) -> spec.Network:
     """Describe a network as it is in evaluation mode, in float64.
 
     Parameters
@@ -21,6 +23,8 @@ def export_network(network: SpikingNetwork, facts: Mapping[str, str] | None = No
     network : SpikingNetwork
     facts : mapping of str, optional
         Provenance.
+    **fields
+        Further fields of `study.network.Network`: input, decision.
 
     Returns
     -------
@@ -34,11 +38,14 @@ def export_network(network: SpikingNetwork, facts: Mapping[str, str] | None = No
         layers=tuple(export_layer(population) for population in network.chain),
         decoder=None if network.decoder is None else network.decoder.export(),
         provenance=facts or {},
+        **fields,
     )
 
 
-def export_layer(population: Population) -> spec.Layer:
+def export_layer(population: Population | MaxPool) -> spec.Layer:
     """Fold one population: I = scale · (synapse(pool(s)) + bias) + shift, with scale and shift of its batch norm."""
+    if isinstance(population, MaxPool):
+        return spec.Layer.max_pool(population.name, spec.MaxPool2d(population.input_shape, population.size))
     weight = population.synapse.weight.detach().numpy()
     scale, shift = _norm(population)
     channel_axis = 1 if isinstance(population.synapse, nn.ConvTranspose2d) else 0
@@ -77,5 +84,6 @@ def _connection(population: Population, weight: np.ndarray) -> spec.Connection:
         return spec.Dense(weight)
     stride, padding = int(synapse.stride[0]), int(synapse.padding[0])
     if isinstance(synapse, nn.ConvTranspose2d):
-        return spec.ConvTranspose2d(weight, population.input_shape, stride, padding)
+        beyond = int(synapse.output_padding[0])
+        return spec.ConvTranspose2d(weight, population.input_shape, stride, padding, beyond)
     return spec.Conv2d(np.kron(weight, spread), population.input_shape, stride * pool, padding * pool)

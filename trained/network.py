@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from study.network import LIF, LeakyIntegrator, Neuron, Shape
+from trained.analog import AnalogUnits
 from trained.decoder import AbstractDecoder
 from trained.neuron import Membrane
 
@@ -25,11 +29,13 @@ class Population(nn.Module):
     input_shape, shape : tuple of int
         Of one step of one sample: (unit,) or (channel, y, x).
     synapse : Linear, Conv2d or ConvTranspose2d
-    neuron : LIF, LeakyIntegrator or Current
+    neuron : LIF, LeakyIntegrator or Current; or AnalogUnits
     norm : bool
         Batch norm between synapses and neurons, over batch and time (and place).
     pool : int
         Side of the average pooling before the synapses; 1 is none.
+    scale : float
+        The current is multiplied by it before it reaches the neurons.
     """
 
     def __init__(
@@ -38,22 +44,21 @@ class Population(nn.Module):
         input_shape: Shape,
         shape: Shape,
         synapse: Synapse,
-        neuron: Neuron = SPIKING,
+        neuron: Neuron | AnalogUnits = SPIKING,
         norm: bool = True,
         pool: int = 1,
+        scale: float = 1.0,
     ):
         super().__init__()
         self.name, self.input_shape, self.shape, self.pool = name, input_shape, shape, pool
+        self.scale = scale
         self.synapse = synapse
         batch_norm = nn.BatchNorm1d if len(shape) == 1 else nn.BatchNorm2d
         self.norm = batch_norm(shape[0]) if norm else None
-        self.membrane = Membrane(neuron)
+        self.membrane = neuron if isinstance(neuron, AnalogUnits) else Membrane(neuron)
 
-    def forward(self, x: Float[Tensor, "time batch *unit"], n_steps: int) -> Tensor:
-        """Return the output at all steps, (n_steps, batch, *shape).
-
-        An input that is the same at all steps comes as a single one: its current is computed once.
-        """
+    def current(self, x: Float[Tensor, "time batch *unit"]) -> Tensor:
+        """Return the current into the neurons at all steps of `x`, (time, batch, *shape)."""
         n_time, n_batch = x.shape[:2]
         folded = x.reshape(n_time * n_batch, *self.input_shape)
         if self.pool > 1:
@@ -63,23 +68,31 @@ class Population(nn.Module):
         current = self.synapse(folded)
         if self.norm is not None:
             current = self.norm(current)
-        current = current.unflatten(0, (n_time, n_batch))
-        return self.membrane(current.expand(n_steps, -1, *self.shape))
+        if self.scale != 1:
+            current = current * self.scale
+        return current.reshape(n_time, n_batch, *self.shape)
+
+    def forward(self, x: Float[Tensor, "time batch *unit"], n_steps: int) -> Tensor:
+        """Return the output at all steps, (n_steps, batch, *shape).
+
+        An input that is the same at all steps comes as a single one: its current is computed once.
+        """
+        return self.membrane(self.current(x), n_steps)
 
 
 class SpikingNetwork(nn.Module):
-    """A chain of populations with a constant analog input.
+    """A chain of populations with an analog input.
 
     Parameters
     ----------
     role : str
         As in `study.network.Network`.
-    populations : list of Population
-        All spike but the last.
+    populations : list of Population or MaxPool
+        The first is a Population; all spike but the last, which may.
     n_steps : int
     """
 
-    def __init__(self, role: str, populations: list[Population], n_steps: int):
+    def __init__(self, role: str, populations: Sequence[Population | MaxPool], n_steps: int):
         super().__init__()
         self.role = role
         self.chain = populations
@@ -92,18 +105,42 @@ class SpikingNetwork(nn.Module):
         """Shape of one input."""
         return self.chain[0].input_shape
 
-    def states(self, x: Float[Tensor, " batch *input"]) -> dict[str, Tensor]:
-        """Return every layer's output by name, (time, batch, *shape); spikes, and the readout last."""
-        if tuple(x.shape[1:]) != self.input_shape:
-            raise ValueError(
-                f"the {self.role} takes inputs of shape {self.input_shape}, not {tuple(x.shape[1:])}."
-            )
-        outputs: dict[str, Tensor] = {}
-        x = x.unsqueeze(0)
-        for population in self.chain:
-            x = outputs[population.name] = population(x, self.n_steps)
+    def states(self, x: Tensor) -> dict[str, Tensor]:
+        """Return every layer's output by name, (time, batch, *shape); spikes, and the readout last.
+
+        Parameters
+        ----------
+        x : Tensor, (batch, *input_shape) or (time, batch, *input_shape)
+            The same at all steps, or one input per step.
+        """
+        (outputs,) = self._run(x)
         return outputs
 
-    def readout(self, x: Float[Tensor, " batch *input"]) -> Tensor:
+    def _run(self, *inputs: Tensor) -> list[dict[str, Tensor]]:
+        """Run one input after another; membranes go on from one to the next, batch norm sees each by itself."""
+        xs = [self._sequence(x) for x in inputs]
+        outputs: list[dict[str, Tensor]] = [{} for _ in xs]
+        for population in self.chain:
+            if len(xs) == 1:
+                xs = [population(xs[0], self.n_steps)]
+            else:
+                currents = [population.current(x).expand(self.n_steps, -1, *population.shape) for x in xs]
+                xs = list(population.membrane(torch.cat(currents)).split(self.n_steps))
+            for found, x in zip(outputs, xs, strict=True):
+                found[population.name] = x
+        return outputs
+
+    def _sequence(self, x: Tensor) -> Tensor:
+        shape = self.input_shape
+        constant = tuple(x.shape[1:]) == shape
+        if not constant and not (tuple(x.shape[2:]) == shape and len(x) == self.n_steps):
+            raise ValueError(f"the {self.role} takes inputs of shape {shape}, not {tuple(x.shape[1:])}.")
+        return x.unsqueeze(0) if constant else x
+
+    def readouts_without_reset(self, *inputs: Tensor) -> list[Tensor]:
+        """Return the readouts of inputs that follow one another with no reset between them."""
+        return [outputs[self.chain[-1].name] for outputs in self._run(*inputs)]
+
+    def readout(self, x: Tensor) -> Tensor:
         """Return the readout at all steps, (time, batch, *shape)."""
         return self.states(x)[self.chain[-1].name]
