@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from study import network as spec
-from trained.network import MaxPool, Population, SpikingNetwork
+from trained.network import Population, SpikingNetwork
+from trained.pooling import MaxPool
 
 
 def export_network(
@@ -43,11 +44,11 @@ def export_network(
 
 
 def export_layer(population: Population | MaxPool) -> spec.Layer:
-    """Fold one population: I = scale · (synapse(pool(s)) + bias) + shift, with scale and shift of its batch norm."""
+    """Fold one population: I = scale · (synapse(pool(s)) + bias) + shift, with those of its batch norm."""
     if isinstance(population, MaxPool):
         return spec.Layer.max_pool(population.name, spec.MaxPool2d(population.input_shape, population.size))
     weight = population.synapse.weight.detach().numpy()
-    scale, shift = _norm(population)
+    scale, shift = (population.scale * x for x in _norm(population))
     channel_axis = 1 if isinstance(population.synapse, nn.ConvTranspose2d) else 0
     weight = weight * np.expand_dims(scale, [axis for axis in range(weight.ndim) if axis != channel_axis])
     bias = population.synapse.bias

@@ -80,6 +80,28 @@ class Population(nn.Module):
         return self.membrane(self.current(x), n_steps)
 
 
+class MaxPool(nn.Module):
+    """Maximum of spikes over windows: a layer of its own, for it cannot be folded into weights.
+
+    Parameters
+    ----------
+    name : str
+    input_shape : (channel, y, x)
+    size : int
+        Side of the windows, which lie side by side.
+    """
+
+    def __init__(self, name: str, input_shape: Shape, size: int):
+        super().__init__()
+        channels, height, width = input_shape
+        self.name, self.input_shape, self.size = name, input_shape, size
+        self.shape: Shape = (channels, height // size, width // size)
+
+    def forward(self, x: Float[Tensor, "time batch channel y x"], n_steps: int) -> Tensor:
+        """Return the maxima at all steps, (time, batch, *shape)."""
+        return nn.functional.max_pool2d(x.flatten(0, 1), self.size).unflatten(0, x.shape[:2])
+
+
 class SpikingNetwork(nn.Module):
     """A chain of populations with an analog input.
 
@@ -121,8 +143,8 @@ class SpikingNetwork(nn.Module):
         xs = [self._sequence(x) for x in inputs]
         outputs: list[dict[str, Tensor]] = [{} for _ in xs]
         for population in self.chain:
-            if len(xs) == 1:
-                xs = [population(xs[0], self.n_steps)]
+            if len(xs) == 1 or not isinstance(population, Population):
+                xs = [population(x, self.n_steps) for x in xs]
             else:
                 currents = [population.current(x).expand(self.n_steps, -1, *population.shape) for x in xs]
                 xs = list(population.membrane(torch.cat(currents)).split(self.n_steps))
