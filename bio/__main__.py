@@ -1,4 +1,4 @@
-"""Command line: `python -m bio simulate` and `python -m bio verify`."""
+"""Command line: `python -m bio simulate`, `verify` and `cache`."""
 
 from __future__ import annotations
 
@@ -83,6 +83,18 @@ def verify_command(arguments: argparse.Namespace) -> int:
     return int(not passed)
 
 
+def cache_command(arguments: argparse.Namespace) -> None:
+    """Show or remove the compiled programs that were kept."""
+    from bio.build_cache import cache_folder, clear, entries
+
+    found = clear() if arguments.action == "clear" else entries()
+    if arguments.action == "list":
+        for entry in found:
+            print(entry.line())
+    size = f"{len(found)} programs, {sum(entry.n_bytes for entry in found) / 1e6:.1f} MB"
+    print(f"{'removed from' if arguments.action == 'clear' else 'in'} {cache_folder()}: {size}")
+
+
 def parser() -> Parser:
     """Return the command line's parser."""
     top = Parser(prog="python -m bio", description="Trained networks as Brian2 equations.")
@@ -120,6 +132,9 @@ def parser() -> Parser:
     )
     verify.add_argument("--out", type=Path, metavar="FILE", help="also write what is said, if all is equal")
     verify.set_defaults(handler=verify_command)
+    cache = commands.add_parser("cache", help="list or remove the compiled programs that were kept")
+    cache.add_argument("action", choices=("list", "clear"))
+    cache.set_defaults(handler=cache_command)
     return top
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from bio.__main__ import main
-from bio.backends.cpp_standalone import check_output
 from bio.backends.numpy import numpy_target
 from bio.exported import check_fresh
 from bio.levels import find_level
@@ -108,14 +107,6 @@ def test_the_preferences_of_the_user_stay():
     simulate(network, stimuli_for(network, rng, 1), progress=False)
     assert brian2.prefs["codegen.target"] == before
     assert type(brian2.get_device()).__name__ == "RuntimeDevice"
-
-
-def test_complaints_of_the_compiled_program_are_errors():
-    check_output(0, ["fine"])
-    with pytest.raises(RuntimeError, match="status 0 and said: Error reading 'x': file size -1"):
-        check_output(0, ["fine", "Error reading 'x': file size -1"])
-    with pytest.raises(RuntimeError, match="status 139 and said: nothing"):
-        check_output(139, [])
 
 
 def write_inputs(folder, make=critic):
@@ -238,20 +229,3 @@ def test_an_export_of_another_model_is_refused(tmp_path):
 def test_simulation_needs_no_torch():
     code = "import sys, bio.__main__, bio.simulate; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("make", [critic, generator])
-def test_compiled_code_gives_the_same_responses(make):
-    rng = np.random.default_rng(1)
-    network = make(rng, n_steps=7)
-    stimuli = stimuli_for(network, rng, 5)
-    expected = trace(network, stimuli)
-    numpy_lif = simulate(network, stimuli, "lif", progress=False)
-    for level, processes in (("exact", 1), ("exact", 2), ("lif", 2)):
-        found = simulate(network, stimuli, level, "cpp_standalone", n_processes=processes, progress=False)
-        for name, counts in found.counts.items():
-            if level == "exact":
-                np.testing.assert_array_equal(counts[:, 0].transpose(1, 0, 2), expected[name])
-            else:
-                np.testing.assert_array_equal(counts, numpy_lif.counts[name])

@@ -1,0 +1,135 @@
+"""A compiled program: run for one batch of stimuli after another, each in a process of its own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+import brian2
+import numpy as np
+
+from bio.backends.batch import Batch, Job
+from bio.backends.project import Project
+
+# Brian2's program prints these and goes on with wrong numbers.
+COMPLAINTS = ("error", "could not", "cannot set", "warning")
+
+
+class Program:
+    """The compiled program and where its results lie.
+
+    Parameters
+    ----------
+    path : path
+        The program; it runs in its folder, where the project's data lie.
+    project : Project
+    job : Job
+    """
+
+    def __init__(self, path: Path, project: Project, job: Job) -> None:
+        self.path, self.folder = path, path.parent
+        self.built, self.job = project.built, job
+        self.running: set[subprocess.Popen[str]] = set()
+        self.stopped = False
+        self.lock = threading.Lock()
+
+    def run_batch(self, number: int) -> Batch:
+        """Run one batch and read what it wrote; its files are removed.
+
+        Raises
+        ------
+        RuntimeError
+            If the program stops or complains, or its results are not whole.
+        OSError
+            If the disk is full.
+        """
+        currents = self.job.batches[number]
+        # Lower case: brian2cuda's programs look for files by the name in lower case.
+        results, values = self.folder / f"results{number}", self.folder / f"stimulus{number}.dat"
+        results.mkdir()
+        shown = np.zeros(self.built.stimulus.values.shape)
+        shown[: len(currents)] = self.job.si_current(currents)
+        shown.tofile(values)
+        self._execute(
+            [
+                str(self.path),
+                "--results_dir",
+                f"{results.name}/",
+                f"{self.built.stimulus.name}.values={values.name}",
+            ],
+            len(currents),
+        )
+        batch = self._read(results)
+        shutil.rmtree(results)
+        values.unlink()
+        return batch
+
+    def _execute(self, command: list[str], n_stimuli: int) -> None:
+        with self.lock:
+            if self.stopped:
+                raise RuntimeError("the simulation was stopped.")
+            process = subprocess.Popen(
+                command, cwd=self.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            )
+            self.running.add(process)
+        done, messages = 0.0, []
+        with process:
+            for line in process.stdout or ():
+                word, _, rest = line.partition(" ")
+                if word == "completed":
+                    completed = float(rest)
+                    self.job.progress((completed - done) * n_stimuli)
+                    done = completed
+                else:
+                    messages.append(line.strip())
+        with self.lock:
+            self.running.discard(process)
+        check_output(process.returncode, messages)
+
+    def _read(self, results: Path) -> Batch:
+        monitor = self.built.readout
+        recorded = _recorded(results, monitor, monitor.record_variables[0], monitor.source.N)
+        return Batch(
+            spikes={
+                name: (_recorded(results, spikes, "i"), _recorded(results, spikes, "t"))
+                for name, spikes in self.built.spikes.items()
+            },
+            readout=recorded.reshape(-1, monitor.source.N),
+        )
+
+    def stop(self) -> None:
+        """End every program that still runs."""
+        with self.lock:
+            self.stopped = True
+            for process in self.running:
+                process.kill()
+
+
+def _recorded(results: Path, monitor: Any, name: str, width: int = 1) -> np.ndarray:
+    """Return what a monitor recorded, (sample · width,), after checking that all of it is there."""
+
+    def read(variable: Any) -> np.ndarray:
+        return np.fromfile(results / brian2.device.get_array_filename(variable), dtype=variable.dtype)
+
+    # Brian2's program does not notice when the disk is full, and exits with 0.
+    values, length = read(monitor.variables[name]), read(monitor.variables["N"])
+    if length.shape != (1,) or len(values) != length[0] * width:
+        raise RuntimeError(
+            f"{monitor.name} wrote {len(values)} values of {name} instead of {int(length.sum()) * width}: "
+            f"its results were cut short; is the disk that holds {results.parent} full? Choose another with TMPDIR."
+        )
+    return values
+
+
+def check_output(returncode: int, messages: list[str]) -> None:
+    """Raise RuntimeError if the program failed, or went on after it could not read or write a file."""
+    complaints = [line for line in messages if any(word in line.lower() for word in COMPLAINTS)]
+    if returncode != 0 or complaints:
+        said = " | ".join(complaints or messages[-3:]) or "nothing"
+        raise RuntimeError(
+            f"the compiled simulation ended with status {returncode} and said: {said}; "
+            "nothing of its results was kept."
+        )

@@ -1,0 +1,113 @@
+"""A network as source files that hold no data: what may differ between runs is read by the program when it starts."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import gc
+import shutil
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import brian2
+import numpy as np
+from brian2.core.variables import ArrayVariable
+from brian2.devices.device import reset_device, set_device
+
+from bio.backends.batch import Job
+from bio.network import BrianNetwork
+
+REPORT = 'std::cout << "completed " << completed << std::endl;'
+DATA = "static_arrays"  # the folder, below the one it runs in, that a program of Brian2 reads arrays from
+DURATION = "run_duration"
+SET_ONE = "set_by_single_value"
+
+
+@dataclasses.dataclass(frozen=True)
+class Project:
+    """Source files and data of one network.
+
+    Parameters
+    ----------
+    sources : path
+        Generated text only: equal for networks that differ in weights, drives and stimuli.
+    data : path
+        Folder with one binary file per array.
+    built : BrianNetwork
+        Its monitors and arrays name the files of results.
+    """
+
+    sources: Path
+    data: Path
+    built: BrianNetwork
+
+    def description(self) -> str:
+        """Return the layers and their sizes."""
+        return " ".join(f"{name}:{group.N}" for name, group in self.built.groups.items())
+
+
+@contextlib.contextmanager
+def standalone_device(name: str, preferences: Mapping[str, Any]) -> Iterator[None]:
+    """Choose a standalone device and preferences inside the block, and what was chosen before afterwards."""
+    before = {key: brian2.prefs[key] for key in preferences}
+    set_device(name, build_on_run=False)
+    try:
+        for key, value in preferences.items():
+            brian2.prefs[key] = value
+        yield
+    finally:
+        for key, value in before.items():
+            brian2.prefs[key] = value
+        brian2.device.reinit()
+        reset_device()
+
+
+def generate(job: Job, folder: Path) -> Project:
+    """Write the sources of the job's network to `folder`/sources and its arrays to `folder`/static_arrays.
+
+    The active device must be a standalone one. The number of stimuli is part of Brian2's sources, so they are written
+    for the next power of two; how long a run lasts is data.
+    """
+    gc.collect()  # Brian2 numbers the names of what is alive: earlier networks must be gone
+    n_stimuli, n_units = job.batches[0].shape
+    capacity = 1 << (n_stimuli - 1).bit_length()
+    built = job.build(np.zeros((capacity, n_units)))
+    sources, data = folder / "sources", folder / DATA
+    device = brian2.device
+    built.network.run(built.duration, report=REPORT, report_period=0.5 * brian2.second, namespace={})
+    device.static_arrays[DURATION] = np.array([built.timing.run_s(n_stimuli)])
+    device.main_queue[:] = _without_data(device, built)
+    device.build(directory=str(sources), compile=False, run=False)
+    shutil.move(sources / DATA, data)
+    return Project(sources, data, built)
+
+
+def _without_data(device: Any, built: BrianNetwork) -> list[tuple[str, Any]]:
+    """Return the device's list of actions with numbers of the network moved to arrays, in an order of its own."""
+    learned = {
+        device.get_array_name(variable, access_data=False): variable.dtype
+        for group in (*built.groups.values(), *built.kernels.values())
+        for variable in group.variables.values()
+        if isinstance(variable, ArrayVariable) and variable.owner.name == group.name
+    }
+    queue: list[tuple[str, Any]] = []
+    for action, arguments in _in_order(device.main_queue):
+        if action == SET_ONE and arguments[0] in learned:  # Brian2 writes arrays of one value into the text
+            name, _, value = arguments
+            stored = device.static_array(name, np.array([float(value)], learned[name]))
+            action, arguments = "set_by_array", (name, stored, False)
+        elif action == "run_network":
+            _, lines = arguments
+            duration = repr(float(built.duration))
+            lines[:] = [line.replace(f".run({duration},", f".run({DURATION}[0],") for line in lines]
+        queue.append((action, arguments))
+    return queue
+
+
+def _in_order(queue: list[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Sort assignments that follow one another by name: Brian2 lists clocks in the order of their memory addresses."""
+    for action, group in groupby(queue, key=lambda item: item[0]):
+        together = list(group)
+        yield from sorted(together, key=lambda item: item[1][0]) if action == SET_ONE else together

@@ -1,0 +1,75 @@
+"""What the backends that compile a program share: sources, a program from the cache or a compiler, batches."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bio.backends.batch import Batch, Job
+from bio.backends.program import Program
+from bio.backends.project import Project, generate, standalone_device
+from bio.build_cache import project_key, provide
+
+
+@dataclasses.dataclass(frozen=True)
+class Toolchain:
+    """How a backend makes a program.
+
+    Parameters
+    ----------
+    backend : str
+    device : str
+        Brian2's name of the device that writes the sources.
+    preferences : callable () -> mapping
+        Brian2's preferences while the sources are written.
+    recipe : callable () -> str
+        All that decides the program besides its sources: compiler, version, flags.
+    compile : callable (sources) -> path
+        Makes the program from a folder of sources, which it may write to.
+    """
+
+    backend: str
+    device: str
+    preferences: Callable[[], Mapping[str, Any]]
+    recipe: Callable[[], str]
+    compile: Callable[[Path], Path]
+
+
+def run_standalone(job: Job, toolchain: Toolchain) -> Iterator[Batch]:
+    """Simulate the batches, `job.n_processes` at a time, in order.
+
+    Raises
+    ------
+    ValueError
+        If the cache cannot be written or the disk is full.
+    RuntimeError
+        If the program does not compile, stops, or complains.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="bio-standalone-") as folder,
+        standalone_device(toolchain.device, toolchain.preferences()),
+    ):
+        project = generate(job, Path(folder))
+        program = Program(make_program(project, job, toolchain, Path(folder) / "main"), project, job)
+        try:
+            with concurrent.futures.ThreadPoolExecutor(job.n_processes) as pool:
+                yield from pool.map(program.run_batch, range(len(job.batches)))
+        finally:
+            program.stop()
+
+
+def make_program(project: Project, job: Job, toolchain: Toolchain, path: Path) -> Path:
+    """Put the program of `project` at `path`, from the cache or a compiler."""
+
+    def build() -> Path:
+        job.say("compiling")
+        return toolchain.compile(project.sources)
+
+    key = project_key(project.sources, f"{toolchain.backend} {toolchain.recipe()}")
+    provide(key, path, build, toolchain.backend, project.description())
+    job.say("")
+    return path

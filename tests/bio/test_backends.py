@@ -1,0 +1,197 @@
+import dataclasses
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bio.backends import cpp_standalone
+from bio.backends.batch import Job
+from bio.backends.compilation import run_commands
+from bio.backends.program import check_output
+from bio.backends.project import generate, standalone_device
+from bio.build_cache import entries, project_key
+from bio.connectivity import analog_current
+from bio.levels import find_level
+from bio.network import assemble, flat_stimuli, si_current
+from bio.simulate import simulate
+from bio.timing import find_timing
+from tests.bio.reference import critic, generator, stimuli_for, trace
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("STUDY_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "builds"
+
+
+def job_of(network, level, n_stimuli, seed=0):
+    level = find_level(level)
+    timing = find_timing(network.n_steps, level, None)
+    stimuli = stimuli_for(network, np.random.default_rng(seed), n_stimuli)
+    population = level.population(network.layers[0].neuron, timing.step_ms)
+    return Job(
+        build=lambda currents: assemble(network, currents, level, timing),
+        si_current=lambda values: si_current(values, population),
+        batches=[analog_current(network.layers[0], flat_stimuli(network, stimuli))],
+        n_processes=1,
+        progress=lambda done: None,
+        say=lambda text: None,
+    )
+
+
+def key_of(network, level, n_stimuli, folder, seed=0):
+    with standalone_device("cpp_standalone", {}):
+        return project_key(generate(job_of(network, level, n_stimuli, seed), folder).sources, "")
+
+
+@pytest.mark.parametrize("make", [critic, generator])
+@pytest.mark.parametrize("level", ["exact", "lif"])
+def test_sources_hold_no_data(tmp_path, make, level):
+    """Other weights, drives, stimuli and a few stimuli more: the same program."""
+    first, other = (make(np.random.default_rng(seed)) for seed in (0, 1))
+    key = key_of(first, level, 5, tmp_path / "first")
+    assert key_of(other, level, 8, tmp_path / "other", seed=1) == key
+
+
+def test_another_network_is_another_program(tmp_path):
+    first = critic(np.random.default_rng(0))
+    layer = first.layers[-2]
+    layer = dataclasses.replace(layer, neuron=dataclasses.replace(layer.neuron, v_threshold=0.9))
+    constant = dataclasses.replace(first, layers=(*first.layers[:-2], layer, first.layers[-1]))
+    variants = {
+        "first": (first, "exact", 5),
+        "stimuli": (first, "exact", 9),
+        "level": (first, "lif", 5),
+        "constant": (constant, "exact", 5),
+        "steps": (dataclasses.replace(first, n_steps=7), "exact", 5),
+    }
+    assert len({key_of(*variant, tmp_path / name) for name, variant in variants.items()}) == len(variants)
+
+
+@pytest.mark.slow
+def test_sources_are_the_same_in_every_process(tmp_path):
+    """Brian2 orders some of its text by memory address or hash: ours must not depend on it."""
+    code = (
+        "import sys, pathlib, numpy; from tests.bio.test_backends import key_of, critic\n"
+        "print(key_of(critic(numpy.random.default_rng(0)), 'lif', 3, pathlib.Path(sys.argv[1])))"
+    )
+    keys = set()
+    for seed in ("1", "2", "3"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / seed)],
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        keys.add(done.stdout)
+    assert len(keys) == 1
+
+
+def test_complaints_of_the_compiled_program_are_errors():
+    check_output(0, ["fine"])
+    with pytest.raises(RuntimeError, match="status 0 and said: Error reading 'x': file size -1"):
+        check_output(0, ["fine", "Error reading 'x': file size -1"])
+    with pytest.raises(RuntimeError, match="status 139 and said: nothing"):
+        check_output(139, [])
+
+
+def simulate_tiny(seed=0, n_stimuli=3, **options):
+    network = critic(np.random.default_rng(seed))
+    stimuli = stimuli_for(network, np.random.default_rng(seed), n_stimuli)
+    found = simulate(network, stimuli, backend="cpp_standalone", progress=False, **options)
+    for name, counts in found.counts.items():
+        np.testing.assert_array_equal(counts[:, 0].transpose(1, 0, 2), trace(network, stimuli)[name])
+
+
+@pytest.mark.parametrize("compiler", [None, "no-such-compiler"])
+def test_a_missing_compiler_is_named(cache, monkeypatch, compiler):
+    if compiler is None:
+        monkeypatch.setenv("PATH", "")
+        monkeypatch.delenv("CXX", raising=False)
+    else:
+        monkeypatch.setenv("CXX", compiler)
+    named = re.escape(compiler or "g++")
+    with pytest.raises(
+        ValueError, match=rf"cpp_standalone needs {named}, which is not on PATH; install g\+\+"
+    ):
+        simulate_tiny()
+
+
+def fake_compiler(folder, body):
+    path = folder / "compiler"
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_full_disk_during_the_build(tmp_path, cache, monkeypatch):
+    monkeypatch.setenv(
+        "CXX", fake_compiler(tmp_path, "echo 'cc1plus: error: No space left on device' >&2; exit 1")
+    )
+    with pytest.raises(
+        ValueError, match=r"No space left on device in .*; free some or choose another disk with TMPDIR"
+    ):
+        simulate_tiny()
+    assert entries(cache) == []
+
+
+def test_what_the_compiler_says_is_passed_on(tmp_path):
+    compiler = fake_compiler(tmp_path, "echo 'main.cpp:1: error: no' >&2; exit 1")
+    with pytest.raises(RuntimeError, match=r"compiling the simulation failed: main.cpp:1: error: no"):
+        run_commands([[compiler]], tmp_path)
+
+
+def test_another_compiler_is_another_recipe(tmp_path, monkeypatch):
+    recipes = set()
+    for version in ("1", "2"):
+        monkeypatch.setenv("CXX", fake_compiler(tmp_path, f"echo compiler {version}"))
+        recipes.add(cpp_standalone.TOOLCHAIN.recipe())
+    monkeypatch.setenv("CPATH", "/elsewhere")
+    recipes.add(cpp_standalone.TOOLCHAIN.recipe())
+    assert len(recipes) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [critic, generator])
+def test_compiled_code_gives_the_same_responses(cache, make):
+    rng = np.random.default_rng(1)
+    network = make(rng, n_steps=7)
+    stimuli = stimuli_for(network, rng, 5)
+    expected = trace(network, stimuli)
+    numpy_lif = simulate(network, stimuli, "lif", progress=False)
+    for level, processes in (("exact", 1), ("exact", 2), ("lif", 2)):
+        found = simulate(network, stimuli, level, "cpp_standalone", n_processes=processes, progress=False)
+        for name, counts in found.counts.items():
+            if level == "exact":
+                np.testing.assert_array_equal(counts[:, 0].transpose(1, 0, 2), expected[name])
+            else:
+                np.testing.assert_array_equal(counts, numpy_lif.counts[name])
+
+
+@pytest.mark.slow
+def test_one_program_serves_other_weights_and_stimuli(cache):
+    simulate_tiny(seed=0, n_stimuli=3)
+    built = entries(cache)
+    assert [entry.description for entry in built] == ["conv1:72 conv2:27 dense1:5 readout:2"]
+    simulate_tiny(seed=1, n_stimuli=4)
+    simulate_tiny(seed=2, n_stimuli=3)
+    assert [entry.key for entry in entries(cache)] == [entry.key for entry in built]
+
+
+@pytest.mark.slow
+def test_a_damaged_program_is_compiled_again(cache, capfd):
+    simulate_tiny()
+    (entry,) = entries(cache)
+    program = cache / f"{entry.key}.program"
+    content = program.read_bytes()
+    program.write_bytes(content[:5000] + bytes([content[5000] ^ 1]) + content[5001:])
+    simulate_tiny()
+    assert "compiled again" in capfd.readouterr().err
+    assert program.read_bytes() == content
