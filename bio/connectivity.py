@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import scipy.sparse
 
-from study.network import Connection, Conv2d, ConvTranspose2d, Dense, Layer
+from study.network import Connection, Conv2d, ConvTranspose2d, Dense, Layer, MaxPool2d, Pick
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,11 +19,21 @@ class SynapseText:
     connect : str
         For `Synapses.connect(j=...)`: postsynaptic units of presynaptic unit i.
     kernel_index : str
-        Index of the synapse (i, j) into the flat weight array.
+        Index of the synapse (i, j) into `weights(connection)`.
+    transmits : str
+        Factor 0 or 1 that says, when a spike arrives, whether the synapse (i, j) passes it on; empty if always.
     """
 
     connect: str
     kernel_index: str
+    transmits: str = ""
+
+
+def weights(connection: Connection) -> np.ndarray:
+    """Return the distinct weights of a connection, (kernel entry,)."""
+    if isinstance(connection, MaxPool2d | Pick):
+        return np.ones(1)
+    return connection.weight.ravel()
 
 
 def edges(connection: Connection) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -31,14 +41,19 @@ def edges(connection: Connection) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     Parameters
     ----------
-    connection : Dense, Conv2d or ConvTranspose2d
+    connection : Connection
 
     Returns
     -------
     i, j, k : int64 arrays, (synapse,)
-        Presynaptic unit, postsynaptic unit, index into `connection.weight.ravel()`. Pairs (i, j) are unique.
-        Taps that fall into the padding have no synapse.
+        Presynaptic unit, postsynaptic unit, index into `weights(connection)`. Pairs (i, j) are unique.
+        Taps that fall into the padding have no synapse. All candidates of a `Pick` have one.
     """
+    if isinstance(connection, Pick):
+        i = np.arange(connection.n_in)
+        return i, i // connection.n_each, np.zeros_like(i)
+    if isinstance(connection, MaxPool2d):
+        return _pool_edges(connection)
     if isinstance(connection, Dense):
         j, i = np.indices(connection.weight.shape).reshape(2, -1)
         return i, j, np.arange(connection.weight.size)
@@ -59,6 +74,14 @@ def edges(connection: Connection) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return at_small, at_large, k
 
 
+def _pool_edges(pool: MaxPool2d) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    channel, y, x = np.indices(pool.input_shape).reshape(3, -1)
+    _, height, width = pool.output_shape
+    inside = (y < height * pool.size) & (x < width * pool.size)
+    j = (channel * height + y // pool.size) * width + x // pool.size
+    return np.flatnonzero(inside), j[inside], np.zeros(inside.sum(), np.int64)
+
+
 def _grids(connection: Conv2d | ConvTranspose2d) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, int]]:
     """Return (small grid, large grid, taps): strides are steps on the large grid."""
     taps = (connection.weight.shape[2], connection.weight.shape[3])
@@ -74,9 +97,22 @@ def synapse_text(connection: Connection) -> SynapseText:
     """
     if isinstance(connection, Dense):
         return SynapseText(f"q for q in range({connection.n_out})", f"j*{connection.n_in} + i")
+    if isinstance(connection, Pick):
+        n_each = connection.n_each
+        return SynapseText(f"i//{n_each} for q in range(1)", "0", f"int(i == {n_each}*j + draw_post)")
+    if isinstance(connection, MaxPool2d):
+        return _pool_text(connection)
     if isinstance(connection, Conv2d):
         return _conv_text(connection)
     return _transposed_text(connection)
+
+
+def _pool_text(pool: MaxPool2d) -> SynapseText:
+    _, height_in, width_in = pool.input_shape
+    _, height, width = pool.output_shape
+    y, x = f"(((i//{width_in})%{height_in})//{pool.size})", f"((i%{width_in})//{pool.size})"
+    unit = f"((i//{height_in * width_in})*{height} + {y})*{width} + {x}"
+    return SynapseText(f"{unit} for q in range(1) if {y} < {height} and {x} < {width}", "0")
 
 
 def _conv_text(conv: Conv2d) -> SynapseText:
@@ -136,10 +172,11 @@ def analog_current(layer: Layer, values: np.ndarray) -> np.ndarray:
         Dimensionless, as in `study.network`.
     """
     connection = layer.connection
+    if connection is None:
+        raise ValueError(f"layer {layer.name} has no connection from the input.")
     if isinstance(connection, Dense):
         return values @ connection.weight.T + layer.drive
     i, j, k = edges(connection)
-    matrix = scipy.sparse.csr_matrix(
-        (connection.weight.ravel()[k], (j, i)), shape=(connection.n_out, connection.n_in)
-    )
+    shape = (connection.n_out, connection.n_in)
+    matrix = scipy.sparse.csr_matrix((weights(connection)[k], (j, i)), shape=shape)
     return np.asarray((matrix @ values.T).T) + layer.drive

@@ -7,12 +7,15 @@ from typing import Any
 
 import brian2
 import numpy as np
-from brian2 import amp, second
+from brian2 import second
 
-from bio.connectivity import analog_current, synapse_text
 from bio.levels import Level, Population, find_level
+from bio.presentation import Presentation
+from bio.synapses import Projection, make_synapses, si_current
 from bio.timing import Timing, find_timing
-from study.network import Layer, Network
+from study.network import Layer, Network, Pick
+
+NEVER_S = 2.0**20  # the period of what happens once, when a run begins
 
 
 @dataclasses.dataclass
@@ -23,19 +26,23 @@ class BrianNetwork:
     ----------
     network : brian2.Network
         Run it with `network.run(duration, namespace={})`.
-    groups, synapses : dict of layer name to NeuronGroup or Synapses
-        Synapses are those that reach the layer; the first layer has none, but `stimulus`.
-    kernels : dict of layer name to NeuronGroup
-        The weights, one per kernel entry, as currents; synapses point into them.
+    groups : dict of layer name to NeuronGroup
+    synapses : dict of str to Synapses
+        By the name of the layer that they reach from the layer before (the first layer has none where its input is
+        analog), and `<layer>_from_<source>` for recurrent input.
+    kernels : dict of str to NeuronGroup
+        The weights, one per kernel entry, as currents; synapses of the same name point into them.
     spikes : dict of layer name to SpikeMonitor
     readout : StateMonitor
         Of the last layer, one sample per network step; sample 0 is the state before the first step.
     stimulus : TimedArray
-        Current into the first layer, (stimulus, unit), in SI units.
+        What is shown, (row, column), see `bio.presentation.Presentation`; currents in SI units.
     duration : Quantity
     timing : Timing
     output_zero, output_unit : float
         (recorded - output_zero) / output_unit is dimensionless; SI units.
+    source : NeuronGroup, optional
+        Fires the input's spikes, where the input is not analog.
     """
 
     network: Any
@@ -49,39 +56,18 @@ class BrianNetwork:
     timing: Timing
     output_zero: float
     output_unit: float
-
-
-def flat_stimuli(network: Network, values: np.ndarray) -> np.ndarray:
-    """Return stimuli as (stimulus, unit) float64 after checking that they fit the network's input.
-
-    Parameters
-    ----------
-    network : Network
-    values : array, (stimulus, *input_shape), or (stimulus, y, x) for an input of one channel
-
-    Raises
-    ------
-    ValueError
-        If the shape differs, there is no stimulus, or a value is not finite.
-    """
-    values = np.asarray(values, np.float64)
-    shape = network.input_shape
-    allowed = [shape] + ([shape[1:]] if len(shape) == 3 and shape[0] == 1 else [])
-    if values.shape[1:] not in allowed:
-        raise ValueError(
-            f"stimuli have the shape {values.shape}, but the {network.role} takes {shape} per stimulus; "
-            "make stimuli of that size or export a network that was trained on this size."
-        )
-    if not len(values) or not np.isfinite(values).all():
-        raise ValueError(
-            f"{len(values)} stimuli with {int((~np.isfinite(values)).sum())} NaN or infinite values; "
-            "at least one stimulus and finite values are needed."
-        )
-    return values.reshape(len(values), -1)
+    source: Any = None
 
 
 def build_network(
-    network: Network, stimuli: np.ndarray, level: str = "exact", dt_ms: float | None = None
+    network: Network,
+    stimuli: np.ndarray,
+    level: str = "exact",
+    dt_ms: float | None = None,
+    *,
+    draws: np.ndarray | None = None,
+    blank_steps: int = 0,
+    reset: bool = True,
 ) -> BrianNetwork:
     """Make the Brian2 objects that show `stimuli` one after another, 250 ms each, to `network`.
 
@@ -91,11 +77,18 @@ def build_network(
     ----------
     network : Network
     stimuli : array, (stimulus, *input_shape)
-        Dimensionless: images in [0, 1] or latents.
+        Dimensionless: images in [0, 1] or latents; 0/1 (stimulus, step, *input_shape) where the input is spikes;
+        integers (stimulus, step, n_out) where it is draws.
     level : str
         A name in `bio.levels.LEVELS`.
     dt_ms : float, optional
         Simulation time step; the level's own when absent.
+    draws : int array, (stimulus, step, n_out), optional
+        For a network that picks and has another input beside.
+    blank_steps : int
+        Network steps without input between a stimulus and the next.
+    reset : bool
+        Whether every stimulus begins from rest.
 
     Returns
     -------
@@ -108,22 +101,16 @@ def build_network(
         parameters that the level cannot express.
     """
     chosen = find_level(level)
-    currents = analog_current(network.layers[0], flat_stimuli(network, stimuli))
-    return assemble(network, currents, chosen, find_timing(network.n_steps, chosen, dt_ms))
+    presentation = Presentation(network, blank_steps, reset)
+    timing = find_timing(network.n_steps, chosen, dt_ms, blank_steps)
+    return assemble(presentation, presentation.rows(stimuli, draws), chosen, timing)
 
 
-def assemble(network: Network, currents: np.ndarray, level: Level, timing: Timing) -> BrianNetwork:
-    """Make the Brian2 objects for dimensionless first-layer `currents`, (stimulus, unit)."""
+def assemble(presentation: Presentation, shown: np.ndarray, level: Level, timing: Timing) -> BrianNetwork:
+    """Make the Brian2 objects for `shown`, (stimulus, row, column), of the presentation."""
+    network = presentation.network
     populations = [level.population(layer.neuron, timing.step_ms) for layer in network.layers]
-    clocks = {
-        "dt": brian2.Clock(timing.dt_s * second, name="timestep_clock"),
-        "step": brian2.Clock(timing.dt_s * timing.per_step * second, name="step_clock"),
-        "stimulus": brian2.Clock(timing.stimulus_s * second, name="stimulus_clock"),
-    }
-    unit = amp if level.current_unit == "amp" else 1
-    stimulus = brian2.TimedArray(
-        si_current(currents, populations[0]) * unit, dt=timing.stimulus_s * second, name="stimulus_current"
-    )
+    clocks = make_clocks(presentation, timing)
     built = BrianNetwork(
         network=brian2.Network(name="network"),
         groups={},
@@ -131,51 +118,93 @@ def assemble(network: Network, currents: np.ndarray, level: Level, timing: Timin
         kernels={},
         spikes={},
         readout=None,
-        stimulus=stimulus,
-        duration=timing.run_s(len(currents)) * second,
+        stimulus=brian2.TimedArray(
+            si_rows(shown, presentation, populations[0]),
+            dt=timing.steps_s(presentation.row_steps) * second,
+            name="stimulus_rows",
+        ),
+        duration=timing.run_s(len(shown)) * second,
         timing=timing,
         output_zero=float(populations[-1].output_zero),
         output_unit=float(populations[-1].output_unit),
     )
+    if network.input in ("spikes", "first_spike"):
+        _add_source(built, presentation, clocks["dt"])
     for depth, (layer, population) in enumerate(zip(network.layers, populations, strict=True)):
         _add_group(built, layer, population, clocks, 10 * depth)
-        if depth:
-            _add_synapses(built, network.layers[depth - 1].name, layer, population, level, 10 * depth - 5)
+    _show(built, presentation, level, clocks)
+    for name, projection in projections(built, network).items():
+        population = populations[[layer.name for layer in network.layers].index(projection.target.name)]
+        synapses, kernel = make_synapses(projection, population, level, timing, presentation.reset)
+        built.synapses[name], built.kernels[name] = synapses, kernel
+        built.network.add(synapses, kernel)
     _add_monitors(built, network, populations[-1], clocks["step"])
     return built
 
 
-def si_current(values: np.ndarray, population: Population) -> np.ndarray:
-    """Return learned, dimensionless currents as `population` needs them, in SI units without Brian2's wrapper."""
-    return np.asarray(values, np.float64) * float(population.unit_current)
+def make_clocks(presentation: Presentation, timing: Timing) -> dict[str, Any]:
+    """Return the clocks of time steps, network steps, rows of the stimulus, and resets."""
+    seconds = {
+        "dt": timing.dt_s,
+        "step": timing.steps_s(1),
+        "row": timing.steps_s(presentation.row_steps),
+        "onset": timing.period_s if presentation.reset else NEVER_S,
+    }
+    names = {"dt": "timestep", "step": "step", "row": "row", "onset": "onset"}
+    return {key: brian2.Clock(s * second, name=f"{names[key]}_clock") for key, s in seconds.items()}
+
+
+def si_rows(shown: np.ndarray, presentation: Presentation, first: Population) -> np.ndarray:
+    """Return (stimulus, row, column) as the (row, column) of `BrianNetwork.stimulus`, currents in SI units."""
+    rows = np.array(shown, np.float64).reshape(-1, shown.shape[-1])
+    if presentation.network.input == "constant":
+        rows[:, : presentation.n_input] = si_current(rows[:, : presentation.n_input], first)
+    return rows
+
+
+def _add_source(built: BrianNetwork, presentation: Presentation, clock: Any) -> None:
+    """Add the group that fires the input's spikes, each in the first time step of its network step."""
+    per_step, period = built.timing.per_step, built.timing.per_step * built.timing.period_steps
+    fires = f"shown > 0.5 and timestep(t, dt) % {per_step} == 0"
+    if presentation.network.input == "first_spike":
+        fires = f"timestep(t, dt) % {period} == int(shown)*{per_step}"
+    built.source = brian2.NeuronGroup(
+        presentation.n_input,
+        "shown = stimulus_rows(t, i) : 1",
+        threshold=fires,
+        clock=clock,
+        name="stimulus_source",  # no layer's name holds an underscore
+        namespace={"stimulus_rows": built.stimulus},
+    )
+    thresholder = built.source.thresholder["spike"]
+    thresholder.when, thresholder.order = "groups", -10
+    built.network.add(built.source)
 
 
 def _add_group(
     built: BrianNetwork, layer: Layer, population: Population, clocks: dict[str, Any], order: int
 ) -> None:
     """Add one layer: update, threshold and reset at `order` of the slot `groups`, onset in the slot `start`."""
-    first = not built.groups
+    picks = isinstance(layer.connection, Pick)
     group = brian2.NeuronGroup(
         layer.n_units,
-        population.equations,
+        population.equations + ("\ndraw : integer" if picks else ""),
         threshold=population.threshold or None,
         reset=population.reset or None,
         refractory=False if population.refractory is None else population.refractory,
         method=population.method,
         clock=clocks["dt"],
         name=layer.name,
-        namespace={**population.namespace, **({"stimulus_current": built.stimulus} if first else {})},
+        namespace={**population.namespace, "stimulus_rows": built.stimulus},
     )
     group.state_updater.order = order
     if population.threshold:
         for offset, part in ((1, group.thresholder["spike"]), (2, group.resetter["spike"])):
             part.when, part.order = "groups", order + offset
-    if first:
-        onset = population.onset + "; I_drive = stimulus_current(t, i)"
-    else:
-        onset = population.onset
-        group.variables["I_drive"].set_value(si_current(layer.drive, population))
-    group.run_regularly(onset, clock=clocks["stimulus"], when="start", order=-8, name=f"{layer.name}_onset")
+    group.variables["I_drive"].set_value(si_current(layer.drive, population))
+    group.run_regularly(
+        population.onset, clock=clocks["onset"], when="start", order=-8, name=f"{layer.name}_onset"
+    )
     if population.update:
         group.run_regularly(
             population.update, clock=clocks["dt"], when="groups", order=order, name=f"{layer.name}_update"
@@ -192,41 +221,50 @@ def _add_group(
     built.network.add(group)
 
 
-def _add_synapses(
-    built: BrianNetwork, source: str, layer: Layer, population: Population, level: Level, order: int
-) -> None:
-    """Add the synapses into `layer`; their pathways act between the layers' updates, at `order` and after."""
-    unit, timing = level.current_unit, built.timing
-    kernel = brian2.NeuronGroup(
-        layer.connection.weight.size,
-        f"weight : {unit} (constant)",
-        clock=built.groups[source].clock,
-        name=f"{layer.name}_kernel",
-        namespace={},
-    )
-    kernel.variables["weight"].set_value(si_current(layer.connection.weight.ravel(), population))
-    synapses = brian2.Synapses(
-        built.groups[source],
-        built.groups[layer.name],
-        f"w : {unit} (linked)\nkernel_index : integer (constant)",
-        on_pre={path.name: path.on_pre for path in level.pathways},
-        delay={path.name: path.delay_steps * timing.step_ms * brian2.ms for path in level.pathways},
-        clock=built.groups[source].clock,
-        name=f"{layer.name}_synapses",
-        namespace={
-            "step_timesteps": timing.per_step,
-            "period_timesteps": timing.per_step * timing.n_steps,
-        },
-    )
-    synapses.w = brian2.linked_var(kernel, "weight", index="kernel_index")
-    text = synapse_text(layer.connection)
-    synapses.connect(j=text.connect)
-    synapses.kernel_index = text.kernel_index
-    for offset, path in enumerate(level.pathways):
-        pathway = getattr(synapses, path.name)
-        pathway.when, pathway.order = "groups", order + offset
-    built.kernels[layer.name], built.synapses[layer.name] = kernel, synapses
-    built.network.add(kernel, synapses)
+def _show(built: BrianNetwork, presentation: Presentation, level: Level, clocks: dict[str, Any]) -> None:
+    """Let groups read their columns of the stimulus at the start of every row."""
+    network = presentation.network
+    if network.input == "constant":
+        unit = "" if level.current_unit == "1" else f"*{level.current_unit}"
+        built.groups[network.layers[0].name].run_regularly(
+            f"I_drive = stimulus_rows(t, i){unit}",
+            clock=clocks["row"],
+            when="start",
+            order=-7,
+            name="stimulus_show",
+        )
+    if network.pick is not None:
+        built.groups[network.pick.name].run_regularly(
+            f"draw = int(stimulus_rows(t, i + {presentation.n_input}))",
+            clock=clocks["row"],
+            when="start",
+            order=-7,
+            name="stimulus_draws",
+        )
+
+
+def projections(built: BrianNetwork, network: Network) -> dict[str, Projection]:
+    """Return the connections between the network's groups, by the names of their synapses."""
+    depths = {layer.name: 10 * depth for depth, layer in enumerate(network.layers)}
+    found, source = {}, built.source
+    for layer in network.layers:
+        target, depth = built.groups[layer.name], depths[layer.name]
+        if layer.connection is not None and source is not None:
+            late = network.latency == 1
+            order = depth + 5 if late else depth - 5
+            found[layer.name] = Projection(layer.name, layer.connection, source, target, order, late)
+        for recurrent in layer.recurrent:
+            name = f"{layer.name}_from_{recurrent.source}"
+            found[name] = Projection(
+                name,
+                recurrent.connection,
+                built.groups[recurrent.source],
+                target,
+                order=depths[recurrent.source] + 5,
+                late=True,
+            )
+        source = target
+    return found
 
 
 def _add_monitors(built: BrianNetwork, network: Network, population: Population, step_clock: Any) -> None:

@@ -11,13 +11,15 @@ from collections.abc import Callable
 import numpy as np
 from tqdm import tqdm
 
-from bio.backends import Batch, Job, find_backend
-from bio.connectivity import analog_current
-from bio.decode import decode, frames
+from bio.backends import Job, find_backend
 from bio.levels import Level, find_level
-from bio.network import assemble, flat_stimuli, si_current
+from bio.network import assemble, si_rows
+from bio.precision import use_precision
+from bio.presentation import Presentation
+from bio.readout import read_out
+from bio.recording import reduce_batch
 from bio.timing import Timing, find_timing
-from study.network import Layer, Network
+from study.network import Network
 from study.provenance import provenance
 from study.responses import Responses
 
@@ -31,37 +33,53 @@ def simulate(
     level: str = "exact",
     backend: str = "numpy",
     *,
+    draws: np.ndarray | None = None,
     stimulus_ids: np.ndarray | None = None,
+    repeats: int = 1,
+    blank_steps: int = 0,
+    reset: bool = True,
     n_processes: int = 1,
     dt_ms: float | None = None,
+    precision: str = "float64",
     progress: bool = True,
 ) -> Responses:
-    """Show `stimuli` to `network`, one after another, from rest each, 250 ms each.
+    """Show `stimuli` to `network`, one after another, 250 ms each.
 
     Parameters
     ----------
     network : Network
     stimuli : array, (stimulus, *input_shape), or (stimulus, y, x) for an input of one channel
-        Dimensionless: images in [0, 1] or latents.
+        Dimensionless: images in [0, 1] or latents; 0/1 (stimulus, step, *input_shape) where the input is spikes;
+        integers (stimulus, step, n_out) where it is draws.
     level : str
         A name in `bio.levels.LEVELS`.
     backend : str
         A name in `bio.backends.BACKENDS`.
+    draws : int array, (stimulus, step, n_out), optional
+        For a network that picks and has another input beside.
     stimulus_ids : int array, (stimulus,), optional
         Which stimulus is which; 0, 1, ... when absent.
+    repeats : int
+        How often the whole sequence is shown, one after the other.
+    blank_steps : int
+        Network steps without input between a stimulus and the next.
+    reset : bool
+        Whether every stimulus begins from rest. Without, a stimulus meets the state that the one before left, the
+        first excepted, and the sequence cannot be split.
     n_processes : int
         Parts of the sequence that are simulated at the same time (backend cpp_standalone).
     dt_ms : float, optional
         Simulation time step; the level's own when absent.
+    precision : "float64" or "float32"
+        Of membranes, currents and weights.
     progress : bool
         Whether to draw a bar on stderr.
 
     Returns
     -------
     Responses
-        One repeat, one time bin per network step; voltages dimensionless as in `study.network`; the score of a
-        critic is its membrane after the last step divided by T, averaged over readout units. Attributes say how it was made;
-        the sha256 of the files that were read is the caller's to add.
+        One time bin per network step of the stimulus; blanks are not recorded. The readout is described in
+        `bio.readout`. Attributes say how it was made; the sha256 of the files that were read is the caller's to add.
 
     Raises
     ------
@@ -72,43 +90,27 @@ def simulate(
         If the compiled program fails.
     """
     begun = time.perf_counter()
-    chosen, run = find_level(level), find_backend(backend)
-    timing = find_timing(network.n_steps, chosen, dt_ms)
-    currents = analog_current(network.layers[0], flat_stimuli(network, stimuli))
-    if n_processes < 1:
-        raise ValueError(f"processes is {n_processes}; at least 1 is needed.")
-    ids = np.arange(len(currents)) if stimulus_ids is None else np.asarray(stimulus_ids)
-    if ids.shape != (len(currents),):
-        raise ValueError(
-            f"{len(currents)} stimuli but ids of the shape {ids.shape}; give one id per stimulus."
-        )
+    chosen = find_level(level)
+    presentation = Presentation(network, blank_steps, reset)
+    timing = find_timing(network.n_steps, chosen, dt_ms, blank_steps)
+    shown = presentation.rows(stimuli, draws)
+    ids = np.arange(len(shown)) if stimulus_ids is None else np.asarray(stimulus_ids)
+    _check(ids, len(shown), repeats, n_processes, reset)
+    batches = split(presentation, np.tile(shown, (repeats, 1, 1)), n_processes)
+    with use_precision(precision):
+        counts, readout = _run(presentation, chosen, timing, backend, batches, n_processes, progress)
+    n_shown = repeats * len(ids)
 
-    batches = _split(network, currents, n_processes)
-    lock = threading.Lock()
-    # The simulation reports fractions of stimuli: show whole ones.
-    bar_format = (
-        "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total_fmt} stimuli [{elapsed}<{remaining}{postfix}]"
-    )
-    with tqdm(
-        total=len(currents), desc=level, disable=not progress, bar_format=bar_format, mininterval=1
-    ) as bar:
+    def by_repeat(values: np.ndarray) -> np.ndarray:
+        """Return (stimulus, repeat, ...) of (presentation, ...)."""
+        return values[:n_shown].reshape(repeats, len(ids), *values.shape[1:]).swapaxes(0, 1)
 
-        def advance(n: float) -> None:
-            with lock:
-                bar.update(min(n, len(currents) - bar.n))
-
-        job = _job(
-            network, chosen, timing, batches, min(n_processes, len(batches)), advance, bar.set_postfix_str
-        )
-        parts = [_reduce(network, chosen, timing, batch, len(batches[0])) for batch in run(job)]
-    counts = {name: np.concatenate([part[0][name] for part in parts])[: len(ids)] for name in parts[0][0]}
-    readout = np.concatenate([part[1] for part in parts])[: len(ids)]
     return Responses(
         stimulus=ids,
-        counts={name: count[:, None] for name, count in counts.items()},
+        counts={name: by_repeat(values) for name, values in counts.items()},
         bin_edges_ms=np.arange(network.n_steps + 1) * timing.step_ms,
         shapes={layer.name: layer.shape for layer in network.layers if layer.spikes},
-        readout=read_out(network, readout[:, None]),
+        readout=read_out(network, by_repeat(readout)),
         attributes=provenance(
             seconds=time.perf_counter() - begun,
             network=network.role,
@@ -116,91 +118,99 @@ def simulate(
             backend=backend,
             step_ms=timing.step_ms,
             dt_ms=timing.dt_ms,
+            repeats=repeats,
+            blank_steps=blank_steps,
+            reset_at_onset=reset,
+            precision=precision,
             processes=n_processes,
         )
         | {name: network.provenance[name] for name in ("name", "seed") if name in network.provenance},
     )
 
 
-def _job(
-    network: Network,
+def _check(ids: np.ndarray, n_stimuli: int, repeats: int, n_processes: int, reset: bool) -> None:
+    if n_processes < 1:
+        raise ValueError(f"processes is {n_processes}; at least 1 is needed.")
+    if n_processes > 1 and not reset:
+        raise ValueError(
+            f"processes is {n_processes}, but without reset every stimulus needs the one before; use 1."
+        )
+    if repeats < 1:
+        raise ValueError(f"repeats is {repeats}; at least 1 is needed.")
+    if ids.shape != (n_stimuli,):
+        raise ValueError(f"{n_stimuli} stimuli but ids of the shape {ids.shape}; give one id per stimulus.")
+
+
+def _run(
+    presentation: Presentation,
+    level: Level,
+    timing: Timing,
+    backend: str,
+    batches: list[np.ndarray],
+    n_processes: int,
+    progress: bool,
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return ({layer: counts (presentation, step, unit)}, readout (presentation, step, unit))."""
+    run, lock = find_backend(backend), threading.Lock()
+    total = sum(map(len, batches))
+    # The simulation reports fractions of stimuli: show whole ones.
+    bar_format = (
+        "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total_fmt} stimuli [{elapsed}<{remaining}{postfix}]"
+    )
+    with tqdm(
+        total=total, desc=level.name, disable=not progress, bar_format=bar_format, mininterval=1
+    ) as bar:
+
+        def advance(n: float) -> None:
+            with lock:
+                bar.update(min(n, total - bar.n))
+
+        job = make_job(
+            presentation, level, timing, batches, min(n_processes, len(batches)), advance, bar.set_postfix_str
+        )
+        network = presentation.network
+        parts = [reduce_batch(network, level, timing, batch, len(batches[0])) for batch in run(job)]
+    counts = {name: np.concatenate([part[0][name] for part in parts]) for name in parts[0][0]}
+    return counts, np.concatenate([part[1] for part in parts])
+
+
+def _nothing(_: object) -> None:
+    """Report nothing."""
+
+
+def make_job(
+    presentation: Presentation,
     level: Level,
     timing: Timing,
     batches: list[np.ndarray],
-    n_processes: int,
-    advance: Callable[[float], None],
-    say: Callable[[str], None],
+    n_processes: int = 1,
+    progress: Callable[[float], None] = _nothing,
+    say: Callable[[str], None] = _nothing,
 ) -> Job:
-    first = level.population(network.layers[0].neuron, timing.step_ms)
+    """Return what a backend runs: batches (stimulus, row, column) of one presentation."""
+    first = level.population(presentation.network.layers[0].neuron, timing.step_ms)
     return Job(
-        build=functools.partial(assemble, network, level=level, timing=timing),
-        si_current=functools.partial(si_current, population=first),
+        build=functools.partial(assemble, presentation, level=level, timing=timing),
+        si_rows=functools.partial(si_rows, presentation=presentation, first=first),
         batches=batches,
         n_processes=n_processes,
-        progress=advance,
+        progress=progress,
         say=say,
     )
 
 
-def _split(network: Network, currents: np.ndarray, n_processes: int) -> list[np.ndarray]:
-    """Split into equal batches that fit memory; the last is filled up with its own last stimulus."""
-    n_units = sum(layer.n_units for layer in network.layers)
-    fitting = max(1, int(BATCH_BYTES / (24 * n_units * network.n_steps)))
-    n_batches = math.ceil(len(currents) / fitting)
-    n_batches = min(len(currents), math.ceil(n_batches / n_processes) * n_processes)
-    size = math.ceil(len(currents) / n_batches)
-    n_batches = math.ceil(len(currents) / size)
-    filled = np.concatenate([currents, np.repeat(currents[-1:], n_batches * size - len(currents), axis=0)])
-    return list(filled.reshape(n_batches, size, -1))
+def split(presentation: Presentation, shown: np.ndarray, n_processes: int) -> list[np.ndarray]:
+    """Split into equal batches that fit memory; the last is filled up with its own last stimulus.
 
-
-def _reduce(
-    network: Network, level: Level, timing: Timing, batch: Batch, n_stimuli: int
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Return ({layer: counts (stimulus, step, unit)}, dimensionless readout (stimulus, step, unit))."""
-    counts = {
-        layer.name: _count(layer, timing, batch.spikes[layer.name], n_stimuli)
-        for layer in network.layers
-        if layer.spikes
-    }
-    readout = network.readout
-    population = level.population(readout.neuron, timing.step_ms)
-    values = batch.readout[1:].reshape(n_stimuli, timing.n_steps, readout.n_units)
-    values = (values - float(population.output_zero)) / float(population.output_unit)
-    if not np.isfinite(values).all():
-        raise RuntimeError(
-            f"the readout {readout.name} became NaN or infinite at level {level.name}; use a smaller time step."
-        )
-    return counts, values
-
-
-def _count(layer: Layer, timing: Timing, spikes: tuple[np.ndarray, np.ndarray], n_stimuli: int) -> np.ndarray:
-    """Count spikes per network step, (stimulus, step, unit) uint16."""
-    unit, time_s = spikes
-    step = np.rint(time_s / timing.dt_s).astype(np.int64) // timing.per_step
-    n_bins = n_stimuli * timing.n_steps
-    shown = step < n_bins  # the run goes on for one time step after the last stimulus
-    flat = np.bincount(step[shown] * layer.n_units + unit[shown], minlength=n_bins * layer.n_units)
-    return flat.astype(np.uint16).reshape(n_stimuli, timing.n_steps, layer.n_units)
-
-
-def read_out(network: Network, values: np.ndarray) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
-    """Name what the last layer gave, as `study.responses.Responses.readout` wants it.
-
-    Parameters
-    ----------
-    network : Network
-    values : array, (stimulus, repeat, step, unit)
-        Dimensionless current or membrane.
+    Without reset there is one batch, whatever memory it takes.
     """
-    steps, units = ("stimulus", "repeat", "step", "unit"), ("stimulus", "repeat", "unit")
-    if network.role == "critic":
-        return {
-            "voltage": (steps, values),
-            "score": (units[:2], values[:, :, -1].mean(axis=-1) / network.n_steps),
-        }
-    frame = frames(values)
-    named: dict[str, tuple[tuple[str, ...], np.ndarray]] = {"frame": (steps, frame)}
-    if network.decoder is not None:
-        named["image"] = (units, decode(network.decoder, frame))
-    return named
+    if not presentation.reset:
+        return [shown]
+    n_units = sum(layer.n_units for layer in presentation.network.layers)
+    fitting = max(1, int(BATCH_BYTES / (24 * n_units * presentation.period_steps + 8 * shown[0].size)))
+    n_batches = math.ceil(len(shown) / fitting)
+    n_batches = min(len(shown), math.ceil(n_batches / n_processes) * n_processes)
+    size = math.ceil(len(shown) / n_batches)
+    n_batches = math.ceil(len(shown) / size)
+    filled = np.concatenate([shown, np.repeat(shown[-1:], n_batches * size - len(shown), axis=0)])
+    return list(filled.reshape(n_batches, size, *shown.shape[1:]))

@@ -24,11 +24,14 @@ class Timing:
         Simulation time steps per network step.
     dt_s : float
         Simulation time step in seconds.
+    blank_steps : int
+        Network steps between a stimulus and the next.
     """
 
     n_steps: int
     per_step: int
     dt_s: float
+    blank_steps: int = 0
 
     @property
     def step_ms(self) -> float:
@@ -41,16 +44,25 @@ class Timing:
         return self.dt_s * 1e3
 
     @property
-    def stimulus_s(self) -> float:
-        """Duration of a stimulus."""
-        return self.dt_s * self.per_step * self.n_steps
+    def period_steps(self) -> int:
+        """Network steps from one stimulus to the next."""
+        return self.n_steps + self.blank_steps
+
+    @property
+    def period_s(self) -> float:
+        """Time from one stimulus to the next."""
+        return self.steps_s(self.period_steps)
+
+    def steps_s(self, n_steps: int) -> float:
+        """Return the duration of `n_steps` network steps."""
+        return self.dt_s * (self.per_step * n_steps)
 
     def run_s(self, n_stimuli: int) -> float:
         """Return how long to run: one time step longer than the stimuli, in which the last readout is recorded."""
-        return n_stimuli * self.stimulus_s + self.dt_s
+        return n_stimuli * self.period_s + self.dt_s
 
 
-def find_timing(n_steps: int, level: Level, dt_ms: float | None) -> Timing:
+def find_timing(n_steps: int, level: Level, dt_ms: float | None, blank_steps: int = 0) -> Timing:
     """Choose the time step.
 
     Parameters
@@ -60,6 +72,8 @@ def find_timing(n_steps: int, level: Level, dt_ms: float | None) -> Timing:
     level : Level
     dt_ms : float, optional
         Simulation time step; the level's own when absent.
+    blank_steps : int
+        Network steps between a stimulus and the next.
 
     Raises
     ------
@@ -74,7 +88,7 @@ def find_timing(n_steps: int, level: Level, dt_ms: float | None) -> Timing:
             f"leave it out or give {step_ms:g}."
         )
     dt_s = round(step_ms / per_step * 1e-3 * TICKS_PER_SECOND) / TICKS_PER_SECOND
-    return Timing(n_steps, per_step, dt_s)
+    return Timing(n_steps, per_step, dt_s, blank_steps)
 
 
 def _whole(step_ms: float, dt_ms: float) -> int:

@@ -16,11 +16,11 @@ class Job:
 
     Parameters
     ----------
-    build : callable (currents) -> BrianNetwork
-        Makes the Brian2 objects for currents (stimulus, unit), dimensionless.
-    si_current : callable (currents) -> array
-        Turns such currents into what `BrianNetwork.stimulus` holds, in SI units.
-    batches : list of array, (stimulus, unit)
+    build : callable (shown) -> BrianNetwork
+        Makes the Brian2 objects for what is shown, (stimulus, row, column), see `bio.presentation`.
+    si_rows : callable (shown) -> array
+        Turns it into what `BrianNetwork.stimulus` holds, (row, column), currents in SI units.
+    batches : list of array, (stimulus, row, column)
         All of the same shape.
     n_processes : int
         How many batches may run at the same time.
@@ -31,7 +31,7 @@ class Job:
     """
 
     build: Callable[[np.ndarray], BrianNetwork]
-    si_current: Callable[[np.ndarray], np.ndarray]
+    si_rows: Callable[[np.ndarray], np.ndarray]
     batches: list[np.ndarray]
     n_processes: int
     progress: Callable[[float], None]

@@ -26,20 +26,20 @@ def run(job: Job) -> Iterator[Batch]:
         raise ValueError(
             f"processes is {job.n_processes}, but backend numpy uses 1; use backend cpp_standalone for more."
         )
-    for currents in job.batches:
-        yield _run_batch(job, currents)
+    for shown in job.batches:
+        yield _run_batch(job, shown)
 
 
-def _run_batch(job: Job, currents: np.ndarray) -> Batch:
+def _run_batch(job: Job, shown: np.ndarray) -> Batch:
     done = 0.0
 
     def report(elapsed: Any, completed: float, start: Any, duration: Any) -> None:
         nonlocal done
-        job.progress((completed - done) * len(currents))
+        job.progress((completed - done) * len(shown))
         done = completed
 
     with numpy_target():
-        built = job.build(currents)
+        built = job.build(shown)
         built.network.run(built.duration, report=report, report_period=brian2.second, namespace={})
         return collect(built)
 

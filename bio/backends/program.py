@@ -46,12 +46,13 @@ class Program:
         OSError
             If the disk is full.
         """
-        currents = self.job.batches[number]
+        batch = self.job.batches[number]
         # Lower case: brian2cuda's programs look for files by the name in lower case.
         results, values = self.folder / f"results{number}", self.folder / f"stimulus{number}.dat"
         results.mkdir()
         shown = np.zeros(self.built.stimulus.values.shape)
-        shown[: len(currents)] = self.job.si_current(currents)
+        rows = self.job.si_rows(batch)
+        shown[: len(rows)] = rows
         shown.tofile(values)
         self._execute(
             [
@@ -60,12 +61,12 @@ class Program:
                 f"{results.name}/",
                 f"{self.built.stimulus.name}.values={values.name}",
             ],
-            len(currents),
+            len(batch),
         )
-        batch = self._read(results)
+        found = self._read(results)
         shutil.rmtree(results)
         values.unlink()
-        return batch
+        return found
 
     def _execute(self, command: list[str], n_stimuli: int) -> None:
         with self.lock:

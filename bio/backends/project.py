@@ -71,9 +71,9 @@ def generate(job: Job, folder: Path) -> Project:
     for the next power of two; how long a run lasts is data.
     """
     gc.collect()  # Brian2 numbers the names of what is alive: earlier networks must be gone
-    n_stimuli, n_units = job.batches[0].shape
+    n_stimuli, *shape = job.batches[0].shape
     capacity = 1 << (n_stimuli - 1).bit_length()
-    built = job.build(np.zeros((capacity, n_units)))
+    built = job.build(np.zeros((capacity, *shape)))
     sources, data = folder / "sources", folder / DATA
     device = brian2.device
     built.network.run(built.duration, report=REPORT, report_period=0.5 * brian2.second, namespace={})

@@ -1,14 +1,14 @@
 """Level `exact`: the difference equations of `study.network`, dimensionless, one time step per network step.
 
-A spike reaches the next layer in the time step in which it was fired, so the update of layer k + 1 follows
-the reset of layer k within the step (`bio.network` sets this order). Spikes equal those of torch one by one; voltages
+Without latency a spike reaches the next layer in the time step in which it was fired, so the update of layer k + 1
+follows the reset of layer k within the step (`bio.network` sets this order). Spikes equal those of torch one by one; voltages
 differ by the order of floating point sums only.
 """
 
 from __future__ import annotations
 
 from bio.levels.level import Level, Pathway, Population
-from study.network import LIF, LeakyIntegrator, Neuron
+from study.network import LIF, FirstSpike, LeakyIntegrator, Neuron
 
 CURRENTS = """
 I_syn : 1
@@ -20,6 +20,8 @@ def population(neuron: Neuron, step_ms: float) -> Population:
     """Return the texts of one kind of neuron; `step_ms` has no meaning at this level."""
     if isinstance(neuron, LIF):
         return _lif(neuron)
+    if isinstance(neuron, FirstSpike):
+        return _first_spike(neuron)
     if isinstance(neuron, LeakyIntegrator):
         return Population(
             equations="v : 1" + CURRENTS,
@@ -53,6 +55,19 @@ def _lif(neuron: LIF) -> Population:
             "v_threshold": neuron.v_threshold,
             "v_reset": neuron.v_reset,
         },
+        output="v",
+    )
+
+
+def _first_spike(neuron: FirstSpike) -> Population:
+    return Population(
+        equations="v : 1\nfired : boolean" + CURRENTS,
+        update="v += I_syn + I_drive; I_syn = 0",
+        threshold=f"v {neuron.threshold_rule} v_threshold and not fired",
+        reset="fired = True",
+        onset="v = 0; I_syn = 0; fired = False",
+        unit_current=1.0,
+        namespace={"v_threshold": neuron.v_threshold},
         output="v",
     )
 

@@ -65,8 +65,8 @@ class Pathway:
     name : str
         Name of the pathway in Brian2.
     on_pre : str
-        Statements; `w` is the synapse's weight as a current, `step_timesteps` and `period_timesteps` are the time
-        steps in a network step and in a stimulus.
+        Statements; `w` is the synapse's weight as a current, or 0 where the spike was fired before the last reset or
+        is not passed on.
     delay_steps : float
         Delay in network steps.
     """

@@ -13,7 +13,7 @@ from typing import Any
 from brian2 import Mohm, Quantity, ms, mV, second
 
 from bio.levels.level import Level, Pathway, Population
-from study.network import LIF, Current, LeakyIntegrator, Neuron
+from study.network import LIF, Current, FirstSpike, LeakyIntegrator, Neuron
 
 # Chosen, within what cortical neurons show: rest, and the distance from rest to threshold.
 E_L: Quantity = -70 * mV
@@ -43,7 +43,7 @@ def population(neuron: Neuron, step_ms: float) -> Population:
     Raises
     ------
     ValueError
-        If the membrane keeps nothing from step to step (decay 0), which no time constant expresses.
+        If the membrane keeps nothing from step to step (decay 0), which no time constant expresses, or fires once.
     """
     if isinstance(neuron, Current):
         return Population(
@@ -56,6 +56,8 @@ def population(neuron: Neuron, step_ms: float) -> Population:
             output="I_mean",
             output_unit=UNIT / R_M,
         )
+    if isinstance(neuron, FirstSpike):
+        raise ValueError("level lif has no neurons that fire once; use level exact for this network.")
     method = "euler" if neuron.decay == 1 else "exact"
     equation, unit_current, namespace = _membrane(neuron, step_ms)
     firing: dict[str, Any] = {}
@@ -107,8 +109,7 @@ LEVEL = Level(
     subdivides=True,
     pathways=(
         Pathway("begin", "I_syn_post += w"),
-        # What ends within the first step of a stimulus was begun by the stimulus before, and was wiped at onset.
-        Pathway("end", "I_syn_post -= w*int(timestep(t, dt) % period_timesteps >= step_timesteps)", 1.0),
+        Pathway("end", "I_syn_post -= w", 1.0),
     ),
     population=population,
 )

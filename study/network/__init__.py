@@ -23,11 +23,12 @@ from study.network.inputs import INPUTS, first_spike_steps, first_spike_trains
 from study.network.layer import Layer, Recurrent
 from study.network.network import DECISIONS, ROLES, Network
 from study.network.neurons import LIF, RELAY, Current, FirstSpike, LeakyIntegrator, Neuron, Spiking
+from study.network.rounding import round_to_grid
 
 __all__ = [
     "ACTIVATIONS", "DECISIONS", "INPUTS", "LIF", "PRIMITIVES", "RELAY", "ROLES", "SCHEMA_VERSION",
     "AttentionScoring", "Connection", "Conv2d", "ConvTranspose2d", "Current", "Decoder", "Dense", "FirstSpike",
     "FirstSpikeTime", "LastFrame", "Layer", "LeakyIntegrator", "MaxPool2d", "MeanFrames", "Network", "Neuron",
     "Pick", "Recurrent", "Shape", "Spiking", "TemporalAttention", "Weighted", "WeightedSum", "first_spike_steps",
-    "first_spike_trains", "load_network", "save_network",
+    "first_spike_trains", "load_network", "round_to_grid", "save_network",
 ]  # fmt: skip

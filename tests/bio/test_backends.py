@@ -9,15 +9,13 @@ import numpy as np
 import pytest
 
 from bio.backends import cpp_standalone
-from bio.backends.batch import Job
 from bio.backends.compilation import run_commands
 from bio.backends.program import check_output
 from bio.backends.project import generate, standalone_device
 from bio.build_cache import entries, project_key
-from bio.connectivity import analog_current
 from bio.levels import find_level
-from bio.network import assemble, flat_stimuli, si_current
-from bio.simulate import simulate
+from bio.presentation import Presentation
+from bio.simulate import make_job, simulate
 from bio.timing import find_timing
 from tests.bio.reference import critic, generator, stimuli_for, trace
 
@@ -34,15 +32,8 @@ def job_of(network, level, n_stimuli, seed=0):
     level = find_level(level)
     timing = find_timing(network.n_steps, level, None)
     stimuli = stimuli_for(network, np.random.default_rng(seed), n_stimuli)
-    population = level.population(network.layers[0].neuron, timing.step_ms)
-    return Job(
-        build=lambda currents: assemble(network, currents, level, timing),
-        si_current=lambda values: si_current(values, population),
-        batches=[analog_current(network.layers[0], flat_stimuli(network, stimuli))],
-        n_processes=1,
-        progress=lambda done: None,
-        say=lambda text: None,
-    )
+    presentation = Presentation(network)
+    return make_job(presentation, level, timing, [presentation.rows(stimuli)])
 
 
 def key_of(network, level, n_stimuli, folder, seed=0):

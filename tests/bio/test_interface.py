@@ -54,7 +54,7 @@ def test_clocks_agree_for_ever():
         timing = find_timing(n_steps, find_level("lif"), None)
         assert timing.step_ms == pytest.approx(250 / n_steps, rel=1e-7)
         many = 10_000
-        assert timing.stimulus_s * many == timing.dt_s * (timing.per_step * n_steps * many)
+        assert timing.period_s * many == timing.dt_s * (timing.per_step * n_steps * many)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,57 @@
+"""From what Brian2 recorded to spike counts and a dimensionless readout per network step."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bio.backends import Batch
+from bio.levels import Level
+from bio.timing import Timing
+from study.network import Layer, Network
+
+
+def reduce_batch(
+    network: Network, level: Level, timing: Timing, batch: Batch, n_stimuli: int
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Cut a batch's recordings into stimuli; what happened in blanks between them is left out.
+
+    Returns
+    -------
+    counts : dict of layer name to uint16 array, (stimulus, step, unit)
+    readout : array, (stimulus, step, unit)
+        Dimensionless current or membrane; 0/1 spikes where the readout spikes.
+
+    Raises
+    ------
+    RuntimeError
+        If the readout became NaN or infinite.
+    """
+    counts = {
+        layer.name: _count(layer, timing, batch.spikes[layer.name], n_stimuli)
+        for layer in network.layers
+        if layer.spikes
+    }
+    readout = network.readout
+    if readout.spikes:
+        return counts, (counts[readout.name] > 0).astype(np.float64)
+    population = level.population(readout.neuron, timing.step_ms)
+    values = batch.readout[1:].reshape(n_stimuli, timing.period_steps, readout.n_units)
+    values = values[:, : timing.n_steps].astype(np.float64)
+    values = (values - float(population.output_zero)) / float(population.output_unit)
+    if not np.isfinite(values).all():
+        raise RuntimeError(
+            f"the readout {readout.name} became NaN or infinite at level {level.name}; use a smaller time step."
+        )
+    return counts, values
+
+
+def _count(layer: Layer, timing: Timing, spikes: tuple[np.ndarray, np.ndarray], n_stimuli: int) -> np.ndarray:
+    """Count spikes per network step, (stimulus, step, unit) uint16."""
+    unit, time_s = spikes
+    step = np.rint(time_s / timing.dt_s).astype(np.int64) // timing.per_step
+    stimulus, within = np.divmod(step, timing.period_steps)
+    # Without the blanks, and the one time step that the run goes on after the last stimulus.
+    shown = (within < timing.n_steps) & (stimulus < n_stimuli)
+    place = (stimulus[shown] * timing.n_steps + within[shown]) * layer.n_units + unit[shown]
+    flat = np.bincount(place, minlength=n_stimuli * timing.n_steps * layer.n_units)
+    return flat.astype(np.uint16).reshape(n_stimuli, timing.n_steps, layer.n_units)
