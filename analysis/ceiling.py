@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import rankdata
 
-from analysis.compare import centred_unit, compare_many, doubly_centred, unit
+from analysis.compare import CENTRINGS, centred_unit, compare_many, unit
 from analysis.rdm import pair_values, pairs
 from analysis.recording_file import Recording
 from analysis.trials import half_reliability
@@ -71,7 +71,7 @@ def standardised(matrices: np.ndarray, metric: str) -> np.ndarray:
     """Return RDMs in the form in which a mean over them is alike all of them as far as `metric` sees.
 
     Ranks for measures of ranks, dissimilarities z-scored for pearson and at length 1 for cosine, and the whole divided
-    by the length of its centred Gram matrix for linear-cka.
+    by the length of its centred matrix for the measures that centre matrices (linear-cka and its kin).
 
     Parameters
     ----------
@@ -82,8 +82,8 @@ def standardised(matrices: np.ndarray, metric: str) -> np.ndarray:
     -------
     array, (site, image, image)
     """
-    if metric == "linear-cka":
-        lengths = np.array([np.linalg.norm(doubly_centred(m)) for m in matrices])
+    if metric in CENTRINGS:
+        lengths = np.linalg.norm(CENTRINGS[metric](matrices), axis=(1, 2))
         return np.asarray(matrices / lengths[:, None, None])
     values = pair_values(matrices)
     form = {"pearson": centred_unit, "cosine": unit}.get(metric, lambda v: rankdata(v, axis=1))

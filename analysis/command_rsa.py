@@ -14,6 +14,7 @@ import numpy as np
 from analysis.baselines import BASELINES
 from analysis.ceiling import CEILINGS
 from analysis.compare import METRICS, require_metric
+from analysis.intervals import INTERVALS
 from analysis.model_rdms import ModelRdm, RdmChoices, baseline_rdms, layer_rdms, match_stimuli, save_rdms
 from analysis.rdm import DISTANCES, SILENT_RULES
 from analysis.recording_file import Recording, load_recording
@@ -52,6 +53,9 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--metric", default="spearman", help=", ".join(METRICS))
     parser.add_argument("--ceiling", default="sites", help=", ".join(CEILINGS))
+    parser.add_argument(
+        "--interval", default="corrected", help=f"how intervals are made: {', '.join(INTERVALS)}"
+    )
     parser.add_argument("--bootstrap", type=int, default=1000, help="samples of the images (default 1000)")
     parser.add_argument("--permutations", type=int, default=1000, help="of the image labels (default 1000)")
     parser.add_argument("--good-cells", type=int, default=100, help="cells of a good site (default 100)")
@@ -79,6 +83,7 @@ def handle(arguments: argparse.Namespace) -> None:
         arguments.silent,
         arguments.good_cells,
         arguments.good_ceiling,
+        arguments.interval,
     )
     recording = load_recording(arguments.recording)
     files = named_files(arguments.responses)

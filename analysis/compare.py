@@ -1,7 +1,8 @@
 """How alike two RDMs are: named measures over pairs of images.
 
 Sources: Schütt et al. 2023, doi 10.7554/eLife.82566 (rho-a and its advantage under ties); Kendall 1938 (tau-a);
-Kornblith et al. 2019, arXiv 1905.00414 (linear CKA). rsatoolbox 0.3.2 is the oracle of the tests.
+Kornblith et al. 2019, arXiv 1905.00414 (linear CKA); others where they are used. rsatoolbox 0.3.2 is the oracle of the
+tests.
 """
 
 from __future__ import annotations
@@ -71,29 +72,60 @@ def _tied(values: np.ndarray) -> float:
     return float((counts * (counts - 1) / 2).sum())
 
 
-def linear_cka(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the linear centred kernel alignment from two matrices of squared distances.
+# ---------------------------------------------------------- measures that are a dot product of centred matrices
 
-    With H = 1 - 1/n, K = -H D H / 2 is the centred Gram matrix of the patterns whose squared Euclidean distances are
-    D; the alignment is <K, L> / (|K| |L|). Correlation distances are squared Euclidean distances of patterns
-    standardised over units.
 
-    Parameters
-    ----------
-    a, b : array, (image, image)
+def doubly_centred(matrices: np.ndarray) -> np.ndarray:
+    """Return matrices minus the means of their columns and rows; -1/2 of it is the Gram matrix of squared distances."""
+    rows = matrices - matrices.mean(axis=-2, keepdims=True)
+    return np.asarray(rows - rows.mean(axis=-1, keepdims=True))
+
+
+def doubly_centred_pairs(matrices: np.ndarray) -> np.ndarray:
+    """Return doubly centred matrices of dissimilarities from which the mean over pairs was taken away before."""
+    n = matrices.shape[-1]
+    mean = matrices.sum(axis=(-2, -1), keepdims=True) / (n * (n - 1))
+    return doubly_centred((matrices - mean) * ~np.eye(n, dtype=bool))
+
+
+def u_centred(matrices: np.ndarray) -> np.ndarray:
+    """Return U-centred matrices, zero on the diagonal, whose dot product has no bias from few images.
+
+    A_ij - sum_k A_ik / (n - 2) - sum_k A_kj / (n - 2) + sum_kl A_kl / ((n - 1)(n - 2)) for i ≠ j. Source: Székely &
+    Rizzo 2014, doi 10.1214/14-AOS1255. NaN for fewer than 4 images.
     """
-    return float(unit(doubly_centred(a).ravel()) @ unit(doubly_centred(b).ravel()))
+    n = matrices.shape[-1]
+    if n < MIN_IMAGES:
+        return np.full(matrices.shape, np.nan)
+    off = ~np.eye(n, dtype=bool)
+    values = matrices * off
+    rows = values.sum(axis=-1, keepdims=True) / (n - 2)
+    columns = values.sum(axis=-2, keepdims=True) / (n - 2)
+    whole = values.sum(axis=(-2, -1), keepdims=True) / ((n - 1) * (n - 2))
+    return np.asarray((values - rows - columns + whole) * off)
 
 
-def doubly_centred(matrix: np.ndarray) -> np.ndarray:
-    """Return a matrix minus the means of its columns and rows."""
-    rows = matrix - matrix.mean(axis=0)
-    return np.asarray(rows - rows.mean(axis=1, keepdims=True))
-
+# score = <centred(a), centred(b)> / (|centred(a)| |centred(b)|), over all entries of the matrices.
+# K = -H D H / 2, H = 1 - 1/n, is the centred Gram matrix of the patterns whose squared Euclidean distances are D, and the score
+# of doubly centred matrices the linear centred kernel alignment <K, L> / (|K| |L|) of Kornblith et al. (correlation distances
+# are squared Euclidean distances of patterns standardised over units). Diedrichsen et al.
+# 2021 (arXiv 2007.02789) derive the same number as the cosine of RDMs whitened by the covariance that noise gives to
+# distances, and the whitened correlation, where the mean dissimilarity is taken away first. The debiased one is that of
+# Nguyen et al. 2021 (arXiv 2010.15327): unbiased HSIC (Song et al. 2012), which U-centred matrices give.
+CENTRINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "linear-cka": doubly_centred,
+    "whitened-cosine": doubly_centred,
+    "whitened-correlation": doubly_centred_pairs,
+    "debiased-cka": u_centred,
+}
 
 PAIR_MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {"kendall-tau-a": kendall_tau_a}
-MATRIX_MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {"linear-cka": linear_cka}
-METRICS = (*DOT_FORMS, *PAIR_MEASURES, *MATRIX_MEASURES)
+METRICS = (*DOT_FORMS, *PAIR_MEASURES, *CENTRINGS)
+
+
+def flat_form(matrices: np.ndarray, metric: str) -> np.ndarray:
+    """Return centred matrices at length 1, as vectors: (rdm, image, image) to (rdm, image · image)."""
+    return unit(CENTRINGS[metric](matrices).reshape(len(matrices), -1))
 
 
 def require_metric(metric: str) -> None:
@@ -119,8 +151,8 @@ def compare_many(models: np.ndarray, data: np.ndarray, metric: str = "spearman")
         In [-1, 1]; NaN where an RDM is constant.
     """
     require_metric(metric)
-    if metric in MATRIX_MEASURES:
-        return np.array([[MATRIX_MEASURES[metric](m, d) for d in data] for m in models])
+    if metric in CENTRINGS:
+        return flat_form(models, metric) @ flat_form(data, metric).T
     model_pairs, data_pairs = pair_values(models), pair_values(data)
     if metric in PAIR_MEASURES:
         return np.array([[PAIR_MEASURES[metric](m, d) for d in data_pairs] for m in model_pairs])

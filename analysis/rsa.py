@@ -9,17 +9,10 @@ from typing import Any
 import numpy as np
 
 from analysis.ceiling import ceiling, ceiling_used
-from analysis.compare import compare_many
+from analysis.compare import CENTRINGS
 from analysis.contrasts import Contrast, contrasts
-from analysis.inference import (
-    bootstrap_scores,
-    confidence_interval,
-    false_discovery_rate,
-    mean_interval,
-    p_values,
-    permutation_scores,
-    with_means,
-)
+from analysis.inference import false_discovery_rate, p_values, permutation_scores
+from analysis.intervals import INTERVALS, Columns, require_interval, resample, with_means
 from analysis.model_rdms import IMAGE_LAYER, ModelRdm, split_name
 from analysis.rdm import MIN_IMAGES, cut, defined_images
 from analysis.recording_file import Recording
@@ -47,6 +40,8 @@ class RsaChoices:
         The rule that made the RDMs; recorded with the result.
     good_cells, good_ceiling : int, float
         What makes a site good: at least this many cells and this trial reliability.
+    interval : str
+        One of `intervals.INTERVALS`.
     """
 
     metric: str = "spearman"
@@ -57,21 +52,18 @@ class RsaChoices:
     silent: str = "exclude"
     good_cells: int = 100
     good_ceiling: float = 0.7
+    interval: str = "corrected"
 
     def __post_init__(self) -> None:
+        require_interval(self.interval)
+        if self.interval == "percentile" and self.metric in CENTRINGS:
+            raise ValueError(
+                f"{self.metric} has no percentile interval, since it has no place for images that are drawn twice; use "
+                "the interval corrected."
+            )
         for name in ("n_bootstrap", "n_permutations", "seed"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; allowed is 0 or more.")
-
-
-@dataclasses.dataclass(frozen=True)
-class _Scored:
-    """Scores of a set of models, axes (model, column); a column is a site or a mean over sites."""
-
-    score: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    p: np.ndarray
 
 
 def site_groups(recording: Recording, choices: RsaChoices) -> dict[str, np.ndarray]:
@@ -105,14 +97,16 @@ def analyse(models: Sequence[ModelRdm], recording: Recording, choices: RsaChoice
     """
     _check(models, recording)
     groups = site_groups(recording, choices)
-    scored: dict[str, _Scored] = {}
+    scored: dict[str, Columns] = {}
     for defined, members in _by_images(models):
         result = _score(members, recording, defined, groups, choices)
         for k, member in enumerate(members):
-            fields = [getattr(result, f.name)[k] for f in dataclasses.fields(_Scored)]
-            scored[member.label] = _Scored(*fields)
+            fields = [getattr(result, f.name)[k] for f in dataclasses.fields(Columns)]
+            scored[member.label] = Columns(*fields)
     columns = _columns(recording, groups, choices)
-    found = contrasts(models, recording, groups, choices.metric, choices.n_bootstrap, choices.seed)
+    found = contrasts(
+        models, recording, groups, choices.metric, choices.n_bootstrap, choices.seed, choices.interval
+    )
     rows = [
         dataclasses.replace(
             _row(model, column, recording, choices),
@@ -162,24 +156,20 @@ def _score(
     defined: np.ndarray,
     groups: dict[str, np.ndarray],
     choices: RsaChoices,
-) -> _Scored:
+) -> Columns:
+    """Return scores, their intervals and the permutation test's one-sided p."""
     if defined.sum() < MIN_IMAGES:
         empty = np.full((len(models), len(recording.site) + len(groups)), np.nan)
-        return _Scored(empty, empty, empty, empty)
+        return Columns(empty, empty, empty, empty)
     a, b = (cut(m, defined) for m in (np.stack([m.matrix for m in models]), recording.dissimilarity))
     generators = [np.random.default_rng([choices.seed, stream]) for stream in range(3)]
-    scores = compare_many(a, b, choices.metric)
-    samples = bootstrap_scores(a, b, choices.metric, choices.n_bootstrap, generators[0])
-    low, high = confidence_interval(samples)
-    for chosen in groups.values():
-        interval = mean_interval(scores, samples, chosen, int(defined.sum()), generators[1])
-        low, high = np.column_stack([low, interval[0]]), np.column_stack([high, interval[1]])
-    scores = with_means(scores, groups)
-    p = np.full(scores.shape, np.nan)
+    resampled = resample(a, b, choices.metric, choices.n_bootstrap, generators[0])
+    found = INTERVALS[choices.interval](resampled, groups, generators[1])
+    p = np.full(found.value.shape, np.nan)
     if choices.n_permutations:
         null = permutation_scores(a, b, choices.metric, choices.n_permutations, generators[2])
-        p = p_values(scores, with_means(null, groups))
-    return _Scored(scores, low, high, p)
+        p = p_values(found.value, with_means(null, groups))
+    return Columns(found.value, np.maximum(found.low, -1), np.minimum(found.high, 1), p)
 
 
 def _columns(
@@ -201,8 +191,8 @@ def _columns(
     ]
 
 
-def _numbers(scored: _Scored, column: int) -> dict[str, Any]:
-    values = (scored.score, scored.low, scored.high, scored.p)
+def _numbers(scored: Columns, column: int) -> dict[str, Any]:
+    values = (scored.value, scored.low, scored.high, scored.p)
     return dict(zip(("score", "ci_low", "ci_high", "p"), (float(v[column]) for v in values), strict=True))
 
 
@@ -237,6 +227,7 @@ def _row(model: ModelRdm, column: dict[str, Any], recording: Recording, choices:
         distance=model.distance,
         silent=choices.silent,
         window=model.window,
+        interval=choices.interval,
         n_bootstrap=choices.n_bootstrap,
         n_permutations=choices.n_permutations,
         rsa_seed=choices.seed,

@@ -34,15 +34,15 @@ class Row:
     site: str
     metric: str
     score: float  # NaN: nothing could be compared (too few images with a pattern, or a constant RDM)
-    ci_low: float = NAN  # 2.5 % of the bootstrap
-    ci_high: float = NAN  # 97.5 %
+    ci_low: float = NAN  # 95 % interval, lower limit
+    ci_high: float = NAN
     p: float = NAN  # one-sided, permutation of image labels
     q: float = NAN  # false discovery rate over layers x sites
     twin: str = ""  # the untrained model that has the same experiment, seed, network, level and layer
     difference: float = NAN  # score minus the twin's, over the images that are defined in both
-    difference_low: float = NAN  # 2.5 % of the bootstrap of the difference
-    difference_high: float = NAN  # 97.5 %
-    difference_p: float = NAN  # two-sided, bootstrap of the difference
+    difference_low: float = NAN  # 95 % interval
+    difference_high: float = NAN
+    difference_p: float = NAN  # two-sided
     difference_q: float = NAN
     ceiling_lower: float = NAN
     ceiling_upper: float = NAN
@@ -56,6 +56,7 @@ class Row:
     distance: str = ""
     silent: str = ""  # the rule: exclude, one
     window: str = ""
+    interval: str = ""  # how intervals were made: corrected, percentile
     n_bootstrap: int = 0
     n_permutations: int = 0
     rsa_seed: int = 0

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.compare import METRICS, compare, compare_many, linear_cka
+from analysis.compare import METRICS, compare, compare_many
 from analysis.rdm import dissimilarity, pair_values
 
 THEIRS = {
@@ -14,6 +14,9 @@ THEIRS = {
     "pearson": "corr",
     "cosine": "cosine",
     "kendall-tau-a": "tau-a",
+    "whitened-cosine": "cosine_cov",
+    "linear-cka": "cosine_cov",
+    "whitened-correlation": "corr_cov",
 }
 
 
@@ -37,7 +40,7 @@ def test_rsatoolbox_agrees(metric, ties):
     np.testing.assert_allclose(compare_many(a, b, metric), theirs, atol=1e-12)
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", [m for m in METRICS if m != "whitened-cosine"])  # it is linear-cka
 @given(seed=st.integers(0, 50), n=st.integers(5, 9))
 @settings(max_examples=20, deadline=None)
 def test_alike_symmetric_and_bounded(metric, seed, n):
@@ -67,8 +70,42 @@ def test_linear_cka_is_that_of_the_patterns():
     x, y = x - x.mean(0), y - y.mean(0)
     expected = np.linalg.norm(x.T @ y) ** 2 / (np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y))
     rotated = dissimilarity(3 * x @ np.linalg.qr(generator.standard_normal((5, 5)))[0], "euclidean")
-    assert linear_cka(dissimilarity(x, "euclidean"), dissimilarity(y, "euclidean")) == pytest.approx(expected)
-    assert linear_cka(rotated, dissimilarity(y, "euclidean")) == pytest.approx(expected)
+    assert compare(
+        dissimilarity(x, "euclidean"), dissimilarity(y, "euclidean"), "linear-cka"
+    ) == pytest.approx(expected)
+    assert compare(rotated, dissimilarity(y, "euclidean"), "linear-cka") == pytest.approx(expected)
+
+
+def unbiased_hsic(k: np.ndarray, m: np.ndarray) -> float:
+    """Song et al. 2012, equation 5, on Gram matrices."""
+    n, one = len(k), np.ones(len(k))
+    k, m = (g - np.diag(np.diag(g)) for g in (k, m))
+    cross = one @ k @ one * (one @ m @ one) / ((n - 1) * (n - 2)) - 2 / (n - 2) * (one @ k @ m @ one)
+    return float((np.trace(k @ m) + cross) / (n * (n - 3)))
+
+
+def test_debiased_cka_is_the_ratio_of_unbiased_hsic():
+    generator = np.random.default_rng(0)
+    x, y = generator.standard_normal((12, 5)), generator.standard_normal((12, 7))
+    y[:, :3] += x[:, :3]
+    k, m = x @ x.T, y @ y.T
+    expected = unbiased_hsic(k, m) / np.sqrt(unbiased_hsic(k, k) * unbiased_hsic(m, m))
+    found = compare(dissimilarity(x, "euclidean"), dissimilarity(y, "euclidean"), "debiased-cka")
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_debiased_cka_of_unrelated_patterns_is_zero_on_average_and_linear_cka_is_not():
+    generator = np.random.default_rng(0)
+    a, b = (
+        np.stack([dissimilarity(generator.standard_normal((15, 40)), "euclidean") for _ in range(200)])
+        for _ in "ab"
+    )
+    debiased, biased = (
+        np.array([compare(x, y, m) for x, y in zip(a, b, strict=True)])
+        for m in ("debiased-cka", "linear-cka")
+    )
+    assert abs(debiased.mean()) < 4 * debiased.std() / np.sqrt(200)
+    assert biased.mean() > 0.5
 
 
 def test_undefined_images_are_left_out_of_both():
@@ -81,7 +118,7 @@ def test_undefined_images_are_left_out_of_both():
 
 def test_a_constant_rdm_has_no_rank_correlation():
     constant = np.ones((1, 6, 6)) - np.eye(6)
-    for metric in ("spearman", "pearson", "kendall-tau-a"):
+    for metric in ("spearman", "pearson", "kendall-tau-a", "debiased-cka", "whitened-correlation"):
         assert np.isnan(compare_many(constant, rdms(1, 6, 0, False), metric)).all()
     assert compare_many(constant, rdms(1, 6, 0, False), "rho-a")[0, 0] == 0
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from analysis.compare import compare_many
-from analysis.contrasts import sign_p, twin_name, twins
+from analysis.contrasts import twin_name, twins
+from analysis.intervals import sign_p
 from analysis.model_rdms import ModelRdm
 from analysis.rdm import dissimilarity
 from analysis.rsa import BEST_LAYER, RsaChoices, analyse

@@ -70,9 +70,11 @@ def test_the_same_seed_gives_the_same_rows():
     made, models = recording(), [model(), model(layer="c2")]
     first, again = (analyse(models, made, QUICK) for _ in range(2))
     assert repr(first) == repr(again)
-    other = analyse(models, made, dataclasses.replace(QUICK, seed=1))
-    assert first[0].score == other[0].score
-    assert first[0].ci_low != other[0].ci_low
+    one, other = (
+        analyse(models, made, dataclasses.replace(QUICK, seed=s, interval="percentile")) for s in (0, 1)
+    )
+    assert one[0].score == other[0].score
+    assert one[0].ci_low != other[0].ci_low
 
 
 def test_parts_of_many_models_draw_the_same_numbers(monkeypatch):
@@ -254,6 +256,14 @@ def test_a_critics_single_score_is_no_layer(folder):
         (["--distance", "cos", "--images", "stimuli.nc"], "unknown distance 'cos': did you mean 'cosine'?"),
         (["--ceiling", "mouse", "--images", "stimuli.nc"], "unknown ceiling 'mouse'"),
         (["--bootstrap", "-3", "--images", "stimuli.nc"], "n_bootstrap is -3; allowed is 0 or more"),
+        (
+            ["--interval", "correct", "--images", "stimuli.nc"],
+            "unknown interval 'correct': did you mean 'corrected'?",
+        ),
+        (
+            ["--interval", "percentile", "--metric", "linear-cka", "--images", "stimuli.nc"],
+            "linear-cka has no percentile interval",
+        ),
     ],
 )
 def test_refused_commands(folder, capsys, monkeypatch, more, text):
