@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import brian2
 import numpy as np
 from brian2 import second
 
+from bio.latency import steps_behind
 from bio.levels import Level, Population, find_level
 from bio.presentation import Presentation
 from bio.synapses import Projection, make_synapses, si_current
@@ -110,6 +112,7 @@ def assemble(presentation: Presentation, shown: np.ndarray, level: Level, timing
     """Make the Brian2 objects for `shown`, (stimulus, row, column), of the presentation."""
     network = presentation.network
     populations = [level.population(layer.neuron, timing.step_ms) for layer in network.layers]
+    behind = steps_behind(network, level)
     clocks = make_clocks(presentation, timing)
     built = BrianNetwork(
         network=brian2.Network(name="network"),
@@ -123,7 +126,7 @@ def assemble(presentation: Presentation, shown: np.ndarray, level: Level, timing
             dt=timing.steps_s(presentation.row_steps) * second,
             name="stimulus_rows",
         ),
-        duration=timing.run_s(len(shown)) * second,
+        duration=(timing.run_s(len(shown)) + timing.steps_s(max(behind.values()))) * second,
         timing=timing,
         output_zero=float(populations[-1].output_zero),
         output_unit=float(populations[-1].output_unit),
@@ -131,7 +134,8 @@ def assemble(presentation: Presentation, shown: np.ndarray, level: Level, timing
     if network.input in ("spikes", "first_spike"):
         _add_source(built, presentation, clocks["dt"])
     for depth, (layer, population) in enumerate(zip(network.layers, populations, strict=True)):
-        _add_group(built, layer, population, clocks, 10 * depth)
+        group = _add_group(built, layer, population, clocks, 10 * depth)
+        _add_onset(group, population, presentation, timing, clocks, behind[layer.name])
     _show(built, presentation, level, clocks)
     for name, projection in projections(built, network).items():
         population = populations[[layer.name for layer in network.layers].index(projection.target.name)]
@@ -183,8 +187,8 @@ def _add_source(built: BrianNetwork, presentation: Presentation, clock: Any) -> 
 
 def _add_group(
     built: BrianNetwork, layer: Layer, population: Population, clocks: dict[str, Any], order: int
-) -> None:
-    """Add one layer: update, threshold and reset at `order` of the slot `groups`, onset in the slot `start`."""
+) -> Any:
+    """Add one layer: update, threshold and reset at `order` of the slot `groups`."""
     picks = isinstance(layer.connection, Pick)
     group = brian2.NeuronGroup(
         layer.n_units,
@@ -195,16 +199,17 @@ def _add_group(
         method=population.method,
         clock=clocks["dt"],
         name=layer.name,
-        namespace={**population.namespace, "stimulus_rows": built.stimulus},
+        namespace={
+            **population.namespace,
+            "stimulus_rows": built.stimulus,
+            "step_timesteps": built.timing.per_step,
+        },
     )
     group.state_updater.order = order
     if population.threshold:
         for offset, part in ((1, group.thresholder["spike"]), (2, group.resetter["spike"])):
             part.when, part.order = "groups", order + offset
     group.variables["I_drive"].set_value(si_current(layer.drive, population))
-    group.run_regularly(
-        population.onset, clock=clocks["onset"], when="start", order=-8, name=f"{layer.name}_onset"
-    )
     if population.update:
         group.run_regularly(
             population.update, clock=clocks["dt"], when="groups", order=order, name=f"{layer.name}_update"
@@ -219,6 +224,39 @@ def _add_group(
         )
     built.groups[layer.name] = group
     built.network.add(group)
+    return group
+
+
+def _add_onset(
+    group: Any,
+    population: Population,
+    presentation: Presentation,
+    timing: Timing,
+    clocks: dict[str, Any],
+    behind: int,
+) -> None:
+    """Put the state to rest in the slot `start` when the layer's stimulus begins, `behind` network steps late.
+
+    Clocks cannot start late: a layer that runs behind looks at every step whether its stimulus begins.
+    """
+    late = behind > 0 and presentation.reset
+    code = "; ".join(f"{name} = {value}" for name, value in population.onset.items())
+    if late:
+        code = _late_onset(population.onset, behind, timing)
+    if code:
+        clock = clocks["step" if late else "onset"]
+        group.run_regularly(code, clock=clock, when="start", order=-8, name=f"{group.name}_onset")
+
+
+def _late_onset(onset: Mapping[str, str], behind: int, timing: Timing) -> str:
+    step = "timestep(t, dt)" + (f"//{timing.per_step}" if timing.per_step > 1 else "")
+    begins = f"(({step} - {behind}) % {timing.period_steps} == 0 or {step} == 0)"
+    logical = {"True": "{name} or {begins}", "False": "{name} and not {begins}"}
+    number = "int({begins})*({value}) + int(not {begins})*{name}"
+    return "\n".join(
+        f"{name} = " + logical.get(value, number).format(name=name, value=value, begins=begins)
+        for name, value in onset.items()
+    )
 
 
 def _show(built: BrianNetwork, presentation: Presentation, level: Level, clocks: dict[str, Any]) -> None:

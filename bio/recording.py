@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bio.backends import Batch
+from bio.latency import steps_behind
 from bio.levels import Level
 from bio.timing import Timing
 from study.network import Layer, Network
@@ -26,8 +27,9 @@ def reduce_batch(
     RuntimeError
         If the readout became NaN or infinite.
     """
+    behind = steps_behind(network, level)
     counts = {
-        layer.name: _count(layer, timing, batch.spikes[layer.name], n_stimuli)
+        layer.name: _count(layer, behind[layer.name], timing, batch.spikes[layer.name], n_stimuli)
         for layer in network.layers
         if layer.spikes
     }
@@ -35,7 +37,8 @@ def reduce_batch(
     if readout.spikes:
         return counts, (counts[readout.name] > 0).astype(np.float64)
     population = level.population(readout.neuron, timing.step_ms)
-    values = batch.readout[1:].reshape(n_stimuli, timing.period_steps, readout.n_units)
+    shown = batch.readout[1 + behind[readout.name] :][: n_stimuli * timing.period_steps]
+    values = shown.reshape(n_stimuli, timing.period_steps, readout.n_units)
     values = values[:, : timing.n_steps].astype(np.float64)
     values = (values - float(population.output_zero)) / float(population.output_unit)
     if not np.isfinite(values).all():
@@ -45,13 +48,15 @@ def reduce_batch(
     return counts, values
 
 
-def _count(layer: Layer, timing: Timing, spikes: tuple[np.ndarray, np.ndarray], n_stimuli: int) -> np.ndarray:
-    """Count spikes per network step, (stimulus, step, unit) uint16."""
+def _count(
+    layer: Layer, behind: int, timing: Timing, spikes: tuple[np.ndarray, np.ndarray], n_stimuli: int
+) -> np.ndarray:
+    """Count spikes per network step of a layer that runs `behind` steps late, (stimulus, step, unit) uint16."""
     unit, time_s = spikes
-    step = np.rint(time_s / timing.dt_s).astype(np.int64) // timing.per_step
+    step = np.rint(time_s / timing.dt_s).astype(np.int64) // timing.per_step - behind
     stimulus, within = np.divmod(step, timing.period_steps)
-    # Without the blanks, and the one time step that the run goes on after the last stimulus.
-    shown = (within < timing.n_steps) & (stimulus < n_stimuli)
+    # Without the blanks, and what the run goes on for after the last stimulus.
+    shown = (within < timing.n_steps) & (stimulus >= 0) & (stimulus < n_stimuli)
     place = (stimulus[shown] * timing.n_steps + within[shown]) * layer.n_units + unit[shown]
     flat = np.bincount(place, minlength=n_stimuli * timing.n_steps * layer.n_units)
     return flat.astype(np.uint16).reshape(n_stimuli, timing.n_steps, layer.n_units)

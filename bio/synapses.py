@@ -70,7 +70,8 @@ def make_synapses(
         namespace={},
     )
     kernel.variables["weight"].set_value(si_current(learned, population))
-    delays = {path.name: _delay(path, timing, projection.late) for path in level.pathways}
+    late = projection.late and not level.latency_steps
+    delays = {path.name: _delay(path, timing, late) for path in level.pathways}
     period = timing.per_step * timing.period_steps if reset else 0
     synapses = brian2.Synapses(
         projection.source,
@@ -80,7 +81,7 @@ def make_synapses(
         delay={name: delay * timing.dt_s * second for name, delay in delays.items()},
         clock=clock,
         name=f"{projection.name}_synapses",
-        namespace={},
+        namespace=dict(population.namespace),
     )
     synapses.w = brian2.linked_var(kernel, "weight", index="kernel_index")
     synapses.connect(j=text.connect)

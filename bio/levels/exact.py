@@ -26,7 +26,7 @@ def population(neuron: Neuron, step_ms: float) -> Population:
         return Population(
             equations="v : 1" + CURRENTS,
             update="v = decay*v + gain*(I_syn + I_drive); I_syn = 0",
-            onset="v = 0; I_syn = 0",
+            onset={"v": "0", "I_syn": "0"},
             unit_current=1.0,
             namespace={"decay": neuron.decay, "gain": neuron.gain},
             output="v",
@@ -34,7 +34,7 @@ def population(neuron: Neuron, step_ms: float) -> Population:
     return Population(
         equations="I_total : 1" + CURRENTS,
         update="I_total = I_syn + I_drive; I_syn = 0",
-        onset="I_syn = 0",
+        onset={"I_syn": "0"},
         unit_current=1.0,
         namespace={},
         output="I_total",
@@ -47,7 +47,7 @@ def _lif(neuron: LIF) -> Population:
         update="v = decay*v + gain*(I_syn + I_drive); I_syn = 0",
         threshold=f"v {neuron.threshold_rule} v_threshold",
         reset="v = v_reset" if neuron.reset == "hard" else "v -= v_threshold",
-        onset="v = 0; I_syn = 0",
+        onset={"v": "0", "I_syn": "0"},
         unit_current=1.0,
         namespace={
             "decay": neuron.decay,
@@ -65,7 +65,7 @@ def _first_spike(neuron: FirstSpike) -> Population:
         update="v += I_syn + I_drive; I_syn = 0",
         threshold=f"v {neuron.threshold_rule} v_threshold and not fired",
         reset="fired = True",
-        onset="v = 0; I_syn = 0; fired = False",
+        onset={"v": "0", "I_syn": "0", "fired": "False"},
         unit_current=1.0,
         namespace={"v_threshold": neuron.v_threshold},
         output="v",

@@ -19,12 +19,12 @@ class Population:
     ----------
     equations : str
         Brian2 equations with units.
-    onset : str
-        Statements that put the state back to rest when a stimulus begins.
+    onset : mapping of str to str
+        Variables and what each becomes when a stimulus begins: the state at rest.
     unit_current : Quantity or float
         What a learned current of 1 becomes; weights and drives are multiplied by it.
     namespace : mapping of str to Quantity or float
-        Every constant that the texts name.
+        Every constant that the texts name, those of the pathways into this population included.
     threshold, reset : str
         Empty for populations that do not fire.
     update : str
@@ -33,8 +33,8 @@ class Population:
         Statements run when a network step begins, after the readout of the step before was recorded.
     method : str
         Brian2's integration method.
-    refractory : Quantity, optional
-        How long a neuron that fired stays silent.
+    refractory : Quantity or str, optional
+        How long a neuron that fired stays silent, or the condition under which it does.
     output : str
         The variable that a readout is recorded from.
     output_zero, output_unit : Quantity or float
@@ -42,7 +42,7 @@ class Population:
     """
 
     equations: str
-    onset: str
+    onset: Mapping[str, str]
     unit_current: Any
     namespace: Mapping[str, Any]
     threshold: str = ""
@@ -66,7 +66,7 @@ class Pathway:
         Name of the pathway in Brian2.
     on_pre : str
         Statements; `w` is the synapse's weight as a current, or 0 where the spike was fired before the last reset or
-        is not passed on.
+        is not passed on. Constants come from the postsynaptic population.
     delay_steps : float
         Delay in network steps.
     """
@@ -94,6 +94,8 @@ class Level:
     pathways : tuple of Pathway
     population : callable (neuron, step_ms) -> Population
         Raises ValueError for parameters that the level cannot express.
+    latency_steps : 0 or 1
+        1 if spikes are handed on when the network step ends, so that they act in the next one.
     """
 
     name: str
@@ -103,3 +105,19 @@ class Level:
     subdivides: bool
     pathways: tuple[Pathway, ...]
     population: Callable[[Neuron, float], Population]
+    latency_steps: int = 0
+
+
+def refuse(level: str, neuron: Neuron, what: str = "neurons") -> ValueError:
+    """Return the error for a neuron that a level cannot express.
+
+    Parameters
+    ----------
+    level : str
+    neuron : Neuron
+    what : str
+        Which of its parameters, with its value, if it is not the whole kind.
+    """
+    return ValueError(
+        f"level {level} cannot express {what} of the kind {neuron.kind!r}; use another level for this network."
+    )

@@ -1,8 +1,13 @@
-"""Level `lif`: membranes in mV and time in ms, integrated exactly between spikes.
+"""Level `lif`: membranes in mV and time in ms, integrated exactly between spikes; synapses keep the network's steps.
 
-tau_m dv/dt = E_L - v + R_m (I_syn + I_drive), held at reset while refractory. A spike holds the synaptic current for
-one network step, as torch holds the output of a step: +w when it arrives, -w one step later. With one time step per
-network step this is level `exact` spike for spike; with many, time is continuous.
+tau_m dv/dt = E_L - v + R_m (I_syn + I_drive). The current of a synapse is held for a network step, as torch holds the
+output of a step: the spikes of one step act together, in the next one. A neuron fires when it crosses the threshold, at
+any time, and then stays at reset until the step ends: at most one spike per step, as in torch.
+
+Why this convention: with the current constant within a step, the membrane runs monotonically to its end, so crossing
+the threshold within the step and being above it at the end are the same. Every spike of level `exact` is then found in
+its step, one step later per layer; what continuous time adds is when within the step. docs/methods.md has what happens
+to spike counts if any of these rules is left out.
 """
 
 from __future__ import annotations
@@ -10,25 +15,24 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from brian2 import Mohm, Quantity, ms, mV, second
+from brian2 import Mohm, Quantity, ms, mV
 
 from bio.levels.level import Level, Pathway, Population
 from study.network import LIF, Current, FirstSpike, LeakyIntegrator, Neuron
 
-# Chosen, within what cortical neurons show: rest, and the distance from rest to threshold.
+# Chosen, within what cortical neurons show: rest, the distance from rest to threshold, and input resistance.
 E_L: Quantity = -70 * mV
 UNIT: Quantity = 15 * mV
 R_M: Quantity = 100 * Mohm
-# Silence after a spike, in network steps (3.9 ms at T = 16): from a grid of 0 to 1, the one whose spike counts were on
-# the whole closest to level `exact` in random networks (docs/methods.md; its neighbours differ by about .01).
-REFRACTORY_STEPS = 0.25
 
 CURRENTS = """
 I_syn : amp
+I_next : amp
 I_drive : amp
 """
 LEAKY = "dv/dt = (E_L - v + R_m*(I_syn + I_drive))/tau_m : volt"
 NOT_LEAKY = "dv/dt = R_m*(I_syn + I_drive)/step : volt"  # Euler's method is exact for it
+HOLD = "I_syn = I_next; I_next = 0*amp"
 
 
 def population(neuron: Neuron, step_ms: float) -> Population:
@@ -36,69 +40,107 @@ def population(neuron: Neuron, step_ms: float) -> Population:
 
     Parameters
     ----------
-    neuron : LIF, LeakyIntegrator or Current
+    neuron : LIF, FirstSpike, LeakyIntegrator or Current
     step_ms : float
         Duration of a network step.
 
     Raises
     ------
     ValueError
-        If the membrane keeps nothing from step to step (decay 0), which no time constant expresses, or fires once.
+        If the membrane keeps nothing from step to step (decay 0), which no time constant expresses.
     """
     if isinstance(neuron, Current):
         return Population(
             equations="I_mean : amp" + CURRENTS,
             update="I_mean += (I_syn + I_drive)*dt/step",
-            step_start="I_mean = 0*amp",
-            onset="I_syn = 0*amp",
+            step_start="I_mean = 0*amp; " + HOLD,
+            onset={},
             unit_current=UNIT / R_M,
             namespace={"step": step_ms * ms},
             output="I_mean",
             output_unit=UNIT / R_M,
         )
     if isinstance(neuron, FirstSpike):
-        raise ValueError("level lif has no neurons that fire once; use level exact for this network.")
-    method = "euler" if neuron.decay == 1 else "exact"
-    equation, unit_current, namespace = _membrane(neuron, step_ms)
-    firing: dict[str, Any] = {}
-    onset = "v = E_L; I_syn = 0*amp"
-    if isinstance(neuron, LIF):
-        namespace["V_T"] = E_L + neuron.v_threshold * UNIT
-        namespace["V_reset"] = E_L + neuron.v_reset * UNIT
-        equation = equation.replace(": volt", ": volt (unless refractory)")
-        firing["refractory"] = REFRACTORY_STEPS * step_ms * ms
-        # A spike of the stimulus before must not silence the first steps of this one. The order matters: Brian2
-        # ignores what is written to v while not_refractory is false.
-        onset = "lastspike = -1*hour; not_refractory = True; " + onset
-        namespace["hour"] = 3600 * second
-        firing["threshold"] = f"v {neuron.threshold_rule} V_T"
-        firing["reset"] = "v = V_reset" if neuron.reset == "hard" else "v -= V_T - E_L"
-    return Population(
-        equations=equation + CURRENTS,
-        onset=onset,
-        unit_current=unit_current,
-        namespace=namespace,
-        method=method,
-        output="v",
-        output_zero=E_L,
-        output_unit=UNIT,
-        **firing,
+        return _first_spike(neuron, step_ms)
+    constants = {"E_L": E_L, "R_m": R_M, **time_constant("lif", neuron, step_ms)}
+    equation = NOT_LEAKY if neuron.decay == 1 else LEAKY
+    if isinstance(neuron, LeakyIntegrator):
+        return _texts(neuron, equation + CURRENTS, constants)
+    constants |= {"V_T": E_L + neuron.v_threshold * UNIT, "V_reset": E_L + neuron.v_reset * UNIT}
+    above = f"v {neuron.threshold_rule} V_T"
+    if neuron.reset == "soft":
+        # What is left above rest after a soft reset depends on the whole step: it is taken when the step ends.
+        ends = "(timestep(t, dt) + 1) % step_timesteps == 0"
+        firing = {"threshold": f"{above} and {ends}", "reset": "v -= V_T - E_L"}
+        return _texts(neuron, equation + CURRENTS, constants, **firing)
+    clamped = equation.replace(": volt", ": volt (unless refractory)") + CURRENTS + "fired : boolean"
+    return _texts(
+        neuron,
+        clamped,
+        constants,
+        threshold=above,
+        reset="v = V_reset; fired = True",
+        refractory="fired",
+        step_start=HOLD + "; fired = False; not_refractory = True",
     )
 
 
-def _membrane(neuron: LIF | LeakyIntegrator, step_ms: float) -> tuple[str, Any, dict[str, Any]]:
-    """Return (equation, unit current, constants) such that one step at a constant current is the trained update."""
-    constants = {"E_L": E_L, "R_m": R_M}
+def _texts(
+    neuron: LIF | LeakyIntegrator, equations: str, constants: dict[str, Any], **firing: Any
+) -> Population:
+    return Population(
+        equations=equations,
+        onset={"v": "E_L"},
+        unit_current=unit_current(neuron),
+        namespace=constants,
+        method="euler" if neuron.decay == 1 else "exact",
+        output="v",
+        output_zero=E_L,
+        output_unit=UNIT,
+        **({"step_start": HOLD} | firing),
+    )
+
+
+def _first_spike(neuron: FirstSpike, step_ms: float) -> Population:
+    """No leak; what fired stays silent until the next stimulus."""
+    return Population(
+        equations=NOT_LEAKY + CURRENTS + "fired : boolean",
+        threshold=f"v {neuron.threshold_rule} V_T and not fired",
+        reset="fired = True",
+        step_start=HOLD,
+        onset={"v": "E_L", "fired": "False"},
+        unit_current=UNIT / R_M,
+        namespace={"E_L": E_L, "R_m": R_M, "step": step_ms * ms, "V_T": E_L + neuron.v_threshold * UNIT},
+        method="euler",
+    )
+
+
+def time_constant(level: str, neuron: LIF | LeakyIntegrator, step_ms: float) -> dict[str, Any]:
+    """Return `step` and, for a leaky membrane, `tau_m`, such that a step without input leaves decay (v - E_L).
+
+    Raises
+    ------
+    ValueError
+        If the membrane keeps nothing from step to step.
+    """
     if neuron.decay == 0:
         raise ValueError(
-            "level lif cannot express a membrane with decay 0; "
+            f"level {level} cannot express a membrane with decay 0; "
             "train with a decay above 0 or use level exact for this network."
         )
-    if neuron.decay == 1:
-        return NOT_LEAKY, neuron.gain * UNIT / R_M, {**constants, "step": step_ms * ms}
-    # Over one step at constant I, v - E_L becomes decay (v - E_L) + (1 - decay) R_m I; torch has gain I there.
-    scale = neuron.gain / (1 - neuron.decay)
-    return LEAKY, scale * UNIT / R_M, {**constants, "tau_m": -step_ms / math.log(neuron.decay) * ms}
+    constants = {"step": step_ms * ms}
+    if neuron.decay < 1:
+        constants["tau_m"] = -step_ms / math.log(neuron.decay) * ms
+    return constants
+
+
+def unit_current(neuron: LIF | LeakyIntegrator) -> Any:
+    """Return the current that a learned current of 1 becomes.
+
+    Over one step at constant I, v - E_L becomes decay (v - E_L) + (1 - decay) R_m I; torch has gain I there.
+    """
+    scale = neuron.gain if neuron.decay == 1 else neuron.gain / (1 - neuron.decay)
+    return scale * UNIT / R_M
 
 
 LEVEL = Level(
@@ -107,9 +149,7 @@ LEVEL = Level(
     current_unit="amp",
     steps_per_network_step=128,
     subdivides=True,
-    pathways=(
-        Pathway("begin", "I_syn_post += w"),
-        Pathway("end", "I_syn_post -= w", 1.0),
-    ),
+    pathways=(Pathway("arrive", "I_next_post += w"),),
     population=population,
+    latency_steps=1,
 )

@@ -1,8 +1,10 @@
+"""Level `lif` has every spike of level `exact` in its step, and continuous time in between."""
+
 import numpy as np
 import pytest
+from brian2 import StateMonitor
 
 from bio.backends.numpy import numpy_target
-from bio.levels.lif import REFRACTORY_STEPS
 from bio.network import build_network
 from bio.simulate import simulate
 from study.network import LIF, Current, Dense, Layer, LeakyIntegrator, Network
@@ -11,15 +13,22 @@ from tests.bio.reference import critic, generator, stimuli_for
 STEP_MS = 250 / 6
 
 
-@pytest.mark.parametrize("make", [critic, generator])
-@pytest.mark.parametrize("reset", ["hard", "soft"])
-@pytest.mark.parametrize("decay", [0.6, 1.0])
-def test_one_time_step_per_network_step_is_level_exact(make, reset, decay):
+@pytest.mark.parametrize(
+    ("make", "reset", "decay", "per_step"),
+    [
+        (critic, "hard", 0.6, 16),
+        (critic, "soft", 1.0, 1),
+        (generator, "soft", 0.6, 8),
+        (generator, "hard", 1.0, 8),
+        (generator, "hard", 0.6, 1),
+    ],
+)
+def test_every_spike_of_level_exact_is_found_in_its_step(make, reset, decay, per_step):
     rng = np.random.default_rng(11)
     network = make(rng, LIF(decay, 0.45, v_reset=-0.2, reset=reset))
-    stimuli = stimuli_for(network, rng, 5)
+    stimuli = stimuli_for(network, rng, 3)
     exact = simulate(network, stimuli, progress=False)
-    lif = simulate(network, stimuli, "lif", dt_ms=STEP_MS, progress=False)
+    lif = simulate(network, stimuli, "lif", dt_ms=STEP_MS / per_step, progress=False)
     for name, counts in exact.counts.items():
         assert counts.mean() > 0.02
         np.testing.assert_array_equal(lif.counts[name], counts, err_msg=name)
@@ -33,45 +42,35 @@ def one_neuron(decay, drive, n_steps, neuron=None):
     return Network("critic", (1,), n_steps, (first, Layer("readout", (1,), Dense([[1.0]]), [0.0], Current())))
 
 
-@pytest.mark.parametrize("current", [1.2, 2.0, 5.0])
-def test_interspike_interval_has_its_closed_form(current):
+@pytest.mark.parametrize("current", [1.2, 2.2, 5.0])
+def test_the_threshold_is_crossed_after_its_closed_form(current):
+    """From the start of a step, at reset, the membrane needs tau_m ln(I / (I - 1)) to the threshold."""
     decay, n_steps, per_step = 0.5, 16, 256
     network = one_neuron(decay, current, n_steps)
     with numpy_target():
         brian = build_network(network, np.zeros((1, 1)), "lif", dt_ms=250 / n_steps / per_step)
         brian.network.run(brian.duration, namespace={})
-        times_ms = np.array(brian.spikes["dense1"].t_) * 1e3
+        times_ms = np.array(brian.spikes["dense1"].t_)[:-1] * 1e3
     step_ms = 250 / n_steps
-    tau_m_ms = -step_ms / np.log(decay)
-    expected = tau_m_ms * np.log(current / (current - 1)) + REFRACTORY_STEPS * step_ms
+    to_threshold_ms = -step_ms / np.log(decay) * np.log(current / (current - 1))
+    steps = np.ceil(to_threshold_ms / step_ms)
+    expected = np.arange(len(times_ms)) * steps * step_ms + to_threshold_ms
     assert len(times_ms) > 2
-    np.testing.assert_allclose(np.diff(times_ms), expected, atol=2 * step_ms / per_step)
+    np.testing.assert_allclose(times_ms, expected, atol=2 * step_ms / per_step)
 
 
-def test_a_finer_time_step_converges():
-    rng = np.random.default_rng(4)
-    network = critic(rng)
-    stimuli = stimuli_for(network, rng, 3)
-    coarse, fine = (
-        simulate(network, stimuli, "lif", dt_ms=STEP_MS / n, progress=False).counts["conv1"].sum()
-        for n in (32, 64)
-    )
-    assert abs(coarse / fine - 1) < 0.05
-
-
-def test_readout_frame_is_the_mean_current_over_the_step():
-    """One presynaptic spike train, one synapse: the mean current is the share of the step that pulses cover."""
+def test_a_synaptic_current_is_held_for_the_step_after_the_spike():
     network = one_neuron(0.5, 1.5, 8)
-    responses = simulate(network, np.zeros((1, 1)), "lif", dt_ms=250 / 8 / 64, progress=False)
     with numpy_target():
         brian = build_network(network, np.zeros((1, 1)), "lif", dt_ms=250 / 8 / 64)
+        monitor = StateMonitor(brian.groups["readout"], "I_syn", record=True, when="end", name="held")
+        brian.network.add(monitor)
         brian.network.run(brian.duration, namespace={})
-        onsets = np.rint(np.array(brian.spikes["dense1"].t_) / brian.timing.dt_s).astype(int)
-    current = np.zeros(8 * 64 + 64)
-    for onset in onsets:
-        current[onset : onset + 64] += 1
-    expected = current[: 8 * 64].reshape(8, 64).mean(axis=1)
-    np.testing.assert_allclose(responses.readout["voltage"][1].ravel(), expected, atol=1e-9)
+        fired = np.unique(np.rint(np.array(brian.spikes["dense1"].t_) / brian.timing.dt_s).astype(int) // 64)
+        held = np.array(monitor.I_syn_)[0, : 8 * 64].reshape(8, 64) / brian.output_unit
+    expected = np.zeros(9)
+    expected[fired[fired < 8] + 1] = 1
+    np.testing.assert_allclose(held, np.repeat(expected[:8, None], 64, axis=1), atol=1e-12)
 
 
 def test_a_membrane_without_memory_is_refused():
