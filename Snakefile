@@ -99,7 +99,7 @@ rule stimuli:
     shell: "python -m analysis stimuli --size {params.size} --fit crop --out {output}"
 
 rule recording:
-    input: f"{R}/stimuli.nc", code("analysis.command_record"), SOURCE / "analysis/dropped_sites.csv"
+    input: f"{R}/stimuli.nc", code("analysis.command_record"), SOURCE / "analysis/inclusion.csv"
     output: f"{R}/recording.nc"
     params: data=data("allen-natural-scenes", "allen-site-similarity")
     shell: "python -m analysis record --source auto --stimuli {input[0]} --out {output}"

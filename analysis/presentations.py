@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 BLANK = -1
 N_FRAMES = 118
 
 
-def check_frames(frame: np.ndarray, where: str, n_frames: int = N_FRAMES) -> None:
+def check_frames(
+    frame: np.ndarray, where: str, n_frames: int = N_FRAMES, without: Collection[int] = ()
+) -> None:
     """Raise ValueError unless `frame` holds every frame number 0 to n_frames - 1, and nothing else but blanks.
 
     Parameters
@@ -18,6 +22,8 @@ def check_frames(frame: np.ndarray, where: str, n_frames: int = N_FRAMES) -> Non
     where : str
         Name of the file, for the message.
     n_frames : int
+    without : collection of int
+        Frames that may be missing, because a source had to drop them.
     """
     shown = np.unique(frame)
     wrong = shown[(shown != np.floor(shown)) | (shown < BLANK) | (shown >= n_frames)]
@@ -27,7 +33,7 @@ def check_frames(frame: np.ndarray, where: str, n_frames: int = N_FRAMES) -> Non
             f"{where}: frame {first:g} was shown, but the natural scenes are 0 to {n_frames - 1} and {BLANK} (blank); "
             "take the frame column, not the stimulus condition."
         )
-    missing = np.setdiff1d(np.arange(n_frames), shown)
+    missing = np.setdiff1d(np.arange(n_frames), [*shown, *without])
     if len(missing):
         raise ValueError(
             f"{where}: {len(missing)} of the {n_frames} natural scenes were never shown (first: frame {missing[0]}); "
@@ -66,3 +72,16 @@ def trials_by_frame(
     for row, place in zip(trials, places, strict=True):
         row[: len(place[:n_repeats])] = response[place[:n_repeats]]
     return trials, stimulus
+
+
+def trial_mean(response: np.ndarray) -> np.ndarray:
+    """Return the mean over the trials that there are: (stimulus, repeat, unit) to (stimulus, unit).
+
+    NaN is a missing trial; without any trial the mean is NaN.
+    """
+    there = np.isfinite(response)
+    if there.all():
+        return np.asarray(response.mean(axis=1))
+    count = there.sum(axis=1)
+    total = np.where(there, response, 0).sum(axis=1)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)

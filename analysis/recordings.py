@@ -9,7 +9,8 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-from analysis import session_source, simulated_source, site_source
+from analysis import raw_source, session_source, simulated_source, site_source
+from analysis.raw_source import RawChoices
 from analysis.recording_file import Recording
 from analysis.scenes import ITEM as SCENES
 from study.commands import unknown
@@ -35,6 +36,8 @@ class Choices:
         Images (`simulated`).
     seed : int
         (`simulated`).
+    raw : RawChoices
+        (`allen-2p`, `allen-neuropixels`, `dandi-2p`, `dandi-neuropixels`).
     """
 
     gray: bool = False
@@ -42,6 +45,7 @@ class Choices:
     session: str = session_source.ITEM
     stimuli: Path | None = None
     seed: int = 0
+    raw: RawChoices = dataclasses.field(default_factory=RawChoices)
 
 
 def _sites(choices: Choices) -> Recording:
@@ -102,6 +106,10 @@ SOURCES: dict[str, Callable[[Choices], Recording]] = {
     "sites": _sites,
     "session": _session,
     "simulated": _simulated,
+    "allen-2p": lambda choices: raw_source.load_allen_2p(choices.raw),
+    "allen-neuropixels": lambda choices: raw_source.load_allen_neuropixels(choices.raw),
+    "dandi-2p": lambda choices: raw_source.load_dandi_2p(choices.raw),
+    "dandi-neuropixels": lambda choices: raw_source.load_dandi_neuropixels(choices.raw),
 }
 
 

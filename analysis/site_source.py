@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
+from analysis.inclusion import excluded
 from analysis.recording_file import Recording
 from study.provenance import provenance
 
@@ -15,15 +15,13 @@ CITATION = (
     "Conwell et al. 2021 (NeurIPS), from de Vries et al. 2020, doi 10.1038/s41593-019-0550-9, (c) Allen Institute; "
     "non-commercial use."
 )
-DROPPED = Path(__file__).with_name("dropped_sites.csv")
 GRAY = -1
 NEEDED = ("site", "similarity", "n_reliable_cells", "rdm_split_half_sb", "condition")
 
 
 def dropped_sites() -> dict[str, str]:
     """Return the sites that are left out, with the reason."""
-    with open(DROPPED, newline="", encoding="utf-8") as file:
-        return {row["site"]: row["reason"] for row in csv.DictReader(file)}
+    return excluded("site")
 
 
 def load_sites(path: str | Path, gray: bool = False, keep_all: bool = False) -> Recording:
@@ -35,7 +33,7 @@ def load_sites(path: str | Path, gray: bool = False, keep_all: bool = False) -> 
     gray : bool
         Keep the gray screen.
     keep_all : bool
-        Keep the sites of `dropped_sites.csv` as well.
+        Keep the sites that `inclusion.csv` leaves out as well.
 
     Raises
     ------

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from analysis.presentations import trial_mean
 from analysis.rdm import dissimilarity, pair_values
 from analysis.recording_file import Recording
 from analysis.units import Units, make_units
@@ -25,19 +26,6 @@ def spearman_brown(r: np.ndarray | float) -> np.ndarray | float:
 def half_reliability(whole: np.ndarray | float) -> np.ndarray | float:
     """Return the correlation of halves that Spearman-Brown turned into `whole`: w / (2 - w)."""
     return whole / (2 - whole)
-
-
-def trial_mean(response: np.ndarray) -> np.ndarray:
-    """Return the mean over the trials that there are: (stimulus, repeat, unit) to (stimulus, unit).
-
-    NaN is a missing trial; without any trial the mean is NaN.
-    """
-    there = np.isfinite(response)
-    if there.all():
-        return np.asarray(response.mean(axis=1))
-    count = there.sum(axis=1)
-    total = np.where(there, response, 0).sum(axis=1)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
 def halves(

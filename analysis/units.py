@@ -37,6 +37,8 @@ class Units:
         Such as `Cux2-CreERT2`; "" where cells were not selected by a gene.
     reliability : array
         Split-half reliability over stimuli, see `trials.cell_reliability`.
+    session : int array
+        Session, and so animal, in which the unit was recorded; -1 where unknown.
     site : str array, optional
         Which RDM a unit enters; area and layer by default, such as `VISp_layer4`.
     """
@@ -47,6 +49,7 @@ class Units:
     depth_um: np.ndarray
     cre_line: np.ndarray
     reliability: np.ndarray
+    session: np.ndarray
     site: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0, str))
 
     def __post_init__(self) -> None:
@@ -92,6 +95,7 @@ def make_units(n: int, facts: Mapping[str, object]) -> Units:
         "depth_um": np.nan,
         "cre_line": "",
         "reliability": np.nan,
+        "session": -1,
     }
     filled = {k: np.broadcast_to(np.asarray(v), (n,)).copy() for k, v in {**unknown, **facts}.items()}
     return Units(**filled)

@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from tqdm import tqdm
@@ -110,6 +110,63 @@ def download(url: str, path: Path, n_bytes: int, digest: str) -> None:
     except ValueError:
         _discard(part)
         raise
+
+
+def download_unverified(url: str, path: Path, check: Callable[[Path], None]) -> None:
+    """Download a file whose hash nobody published: up to the size that the server promises, then as `check` allows.
+
+    Otherwise as `download`: goes on where an earlier download stopped, and `path` appears only when all is well.
+
+    Parameters
+    ----------
+    url : str
+    path : Path
+    check : function of a Path
+        Raises ValueError if what came is not whole.
+
+    Raises
+    ------
+    Unavailable
+        If the file is not there, the server names no size, or the network fails ATTEMPTS times in a row.
+    ValueError
+        If `check` refuses the file (nothing is kept then), or it cannot be written.
+    """
+    part = path.with_name(path.name + ".part")
+    n_bytes = _promised_size(url)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _receive_whole(url, part, n_bytes)
+        check(part)
+        os.replace(part, path)
+    except OSError as error:
+        _discard(part)
+        raise ValueError(
+            f"cannot write {path}: {error.strerror or error}; free {n_bytes:,} bytes there or choose another folder."
+        ) from error
+    except Unavailable:
+        raise
+    except ValueError as error:
+        _discard(part)
+        raise ValueError(f"what {url} sent is damaged: {error}") from error
+
+
+def _promised_size(url: str) -> int:
+    """Return how many bytes the server says the file has."""
+    for attempt in range(ATTEMPTS):
+        try:
+            request = urllib.request.Request(url, method="HEAD")
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
+                length = response.headers["Content-Length"]
+        except TRANSIENT as error:
+            reason = _reason(url, error)
+            if attempt == ATTEMPTS - 1:
+                raise Unavailable(f"{reason}; check the network, then run the same command again") from error
+            time.sleep(BACKOFF_S * 2**attempt)
+        else:
+            break
+    if length is None:
+        raise Unavailable(f"{url} does not say how long the file is, so a cut download could not be told")
+    return int(length)
 
 
 def _discard(part: Path) -> None:
