@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from study.network import LIF, Current, LeakyIntegrator
+from study.network import LIF, Current, FirstSpike, LeakyIntegrator
 from trained.neuron import Membrane
+from trained.surrogate import Rectangle
 
 CASES = [
     LIF(0.5, 0.5),
@@ -95,3 +97,68 @@ def test_leaky_integrator_is_a_geometric_sum() -> None:
 def test_current_passes_unchanged() -> None:
     current = torch.randn(4, 3, 2)
     assert torch.equal(Membrane(Current())(current), current)
+
+
+def test_learned_constants_start_where_the_neuron_is_and_are_given_back() -> None:
+    alif = Membrane(LIF(0.5, 0.5, v_threshold=0.5), learn_decay=True, learn_threshold=True)
+    assert {name: p.item() for name, p in alif.named_parameters()} == {
+        "decay_weight": 0.0,
+        "v_threshold": 0.5,
+    }
+    with torch.no_grad():
+        alif.decay_weight.fill_(-1.0)
+        alif.v_threshold.fill_(0.75)
+    share = 1 / (1 + math.exp(1))
+    assert dataclasses.astuple(alif.neuron)[:3] == pytest.approx((1 - share, share, 0.75), rel=1e-15)
+    assert alif.double().neuron == alif.neuron
+    fsvae = Membrane(LIF(0.25, 1.0, v_threshold=0.2), surrogate=Rectangle(1.0, "zero"), learn_decay=True)
+    assert dataclasses.astuple(fsvae.neuron)[:3] == pytest.approx(
+        (0.25, 1.0, 0.2)
+    )  # its gain is no share: it stays
+    assert Membrane(LIF(0.5, 0.5)).neuron == LIF(0.5, 0.5)
+    assert list(Membrane(LIF(0.5, 0.5)).state_dict()) == []
+
+
+def test_learned_constants_receive_the_gradient_of_the_equations_as_one_writes_them() -> None:
+    neuron = LIF(0.6, 0.4, v_threshold=0.5)
+    torch.manual_seed(0)
+    current, weight = torch.randn(2, 12, 4, 9, dtype=torch.float64)
+    ours = Membrane(neuron, learn_decay=True, learn_threshold=True).double()
+    (ours(current) * weight).sum().backward()
+    w = ours.decay_weight.detach().clone().requires_grad_()
+    threshold = ours.v_threshold.detach().clone().requires_grad_()
+    v, loss = torch.zeros(4, 9, dtype=torch.float64), 0.0
+    for i, weight_now in zip(current, weight, strict=True):
+        h = v + (i - v) * torch.sigmoid(w)  # PLIF, Fang et al. 2021, equation 6
+        s = Spike.apply(h - threshold, True)
+        v = h * (1 - s.detach())
+        loss = loss + (s * weight_now).sum()
+    loss.backward()
+    torch.testing.assert_close(ours.decay_weight.grad, w.grad, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(ours.v_threshold.grad, threshold.grad, rtol=1e-9, atol=1e-12)
+
+
+def test_a_learned_leak_of_a_readout_has_its_closed_form() -> None:
+    readout = Membrane(LeakyIntegrator(0.5, 0.5), learn_decay=True).double()
+    u = readout(torch.tensor([2.0, 4.0], dtype=torch.float64).reshape(2, 1, 1))
+    u[-1].sum().backward()
+    # U[2] = d (1 - d) I[1] + (1 - d) I[2] with d = 1 - σ(w): dU/dw = -σ' ((1 - 2 d) I[1] - I[2]), σ' = 1/4 at w = 0
+    assert readout.decay_weight.grad.item() == pytest.approx(0.25 * 4.0)
+
+
+def test_neurons_that_cannot_learn_or_scan_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"learn_decay with Current.*decay above 0 and below 1"):
+        Membrane(Current(), learn_decay=True)
+    with pytest.raises(ValueError, match=r"learn_decay with LIF.decay=0.*decay above 0 and below 1"):
+        Membrane(LIF(0, 1), learn_decay=True)
+    with pytest.raises(ValueError, match="only LIF has a threshold"):
+        Membrane(LeakyIntegrator(0.5, 0.5), learn_threshold=True)
+    with pytest.raises(ValueError, match=r"FirstSpike.*trained.ttfs"):
+        Membrane(FirstSpike())
+    with pytest.raises(ValueError, match="surrogate"):
+        Membrane(LIF(0.5, 0.5), surrogate="triangle")
+
+
+def test_a_constant_current_passes_at_every_step() -> None:
+    one = torch.randn(1, 3, 2)
+    assert torch.equal(Membrane(Current())(one, 4), one.expand(4, 3, 2))
