@@ -13,6 +13,7 @@ from study.network import (
     FirstSpikeTime,
     LastFrame,
     MeanFrames,
+    SpikeRate,
     TemporalAttention,
     WeightedSum,
 )
@@ -31,7 +32,7 @@ def decode(decoder: Decoder, signal: np.ndarray) -> np.ndarray:
     decoder : Decoder
         Equations in `study.network.decoders`.
     signal : array, (..., step, unit)
-        Current or membrane, dimensionless; 0/1 spikes for `FirstSpikeTime`.
+        Current or membrane, dimensionless; 0/1 spikes for `FirstSpikeTime` and `SpikeRate`.
 
     Returns
     -------
@@ -84,6 +85,10 @@ def _first_spike_time(decoder: FirstSpikeTime, spikes: np.ndarray) -> np.ndarray
     return 1 - np.maximum(late, 0)
 
 
+def _spike_rate(decoder: SpikeRate, spikes: np.ndarray) -> np.ndarray:
+    return spikes.mean(axis=-2)
+
+
 def _attention(decoder: AttentionScoring, signal: np.ndarray) -> np.ndarray:
     def project(weight: np.ndarray, bias: np.ndarray, image: np.ndarray) -> np.ndarray:
         return image @ weight.T + bias
@@ -110,5 +115,6 @@ DECODERS: dict[str, Callable[..., np.ndarray]] = {
     WeightedSum.kind: _weighted_sum,
     TemporalAttention.kind: _temporal_attention,
     FirstSpikeTime.kind: _first_spike_time,
+    SpikeRate.kind: _spike_rate,
     AttentionScoring.kind: _attention,
 }

@@ -25,7 +25,7 @@ class AbstractDecoder(nn.Module, abc.ABC):
     """From frames (time, batch, ...) to images (batch, ...), with a description to export.
 
     `activation` says where the nonlinearity stands, as in `study.network`: frames are sigmoids of the readout, or the
-    decoder works on the readout itself and a sigmoid or tanh follows.
+    decoder works on the readout itself and a sigmoid or tanh follows, or, of a readout that spikes, "none".
     """
 
     activation: str = "sigmoid_frames"
@@ -38,6 +38,8 @@ class AbstractDecoder(nn.Module, abc.ABC):
         """Return the images, in [0, 1], of a readout that has not been through the nonlinearity."""
         if self.activation == "sigmoid_frames":
             return self(torch.sigmoid(readout))
+        if self.activation == "none":
+            return self(readout)
         if self.activation == "sigmoid_sum":
             return torch.sigmoid(self(readout))
         return (torch.tanh(self(readout)) + 1) / 2
@@ -69,6 +71,20 @@ class MeanFrames(AbstractDecoder):
     def export(self) -> spec.Decoder:
         """Return the description."""
         return spec.MeanFrames()
+
+
+class SpikeRate(AbstractDecoder):
+    """image = mean over t of spikes."""
+
+    activation = "none"
+
+    def forward(self, frames: Frames) -> Image:
+        """Return the share of steps with a spike."""
+        return frames.mean(0)
+
+    def export(self) -> spec.Decoder:
+        """Return the description."""
+        return spec.SpikeRate()
 
 
 class AttentionScoring(AbstractDecoder):
@@ -119,6 +135,7 @@ class AttentionScoring(AbstractDecoder):
 
 
 FSVAE_DECAY = 0.8  # per step, of FSVAE's output membrane
+SGAD_KEPT = 0.5  # share of the membrane that a readout of tau = 2 keeps per step: weights 2^-(T - t + 1)
 TAID_GATE = 0.5  # where TAID's gates begin
 
 
@@ -227,6 +244,10 @@ def _decaying(r: Readout) -> AbstractDecoder:
     return StaticSum(FSVAE_DECAY ** torch.arange(r.n_steps - 1, -1, -1.0), False, r.activation)
 
 
+def _leaky(r: Readout) -> AbstractDecoder:
+    return StaticSum(SGAD_KEPT ** torch.arange(r.n_steps, 0, -1.0), False, r.activation)
+
+
 def _uniform(r: Readout) -> AbstractDecoder:
     return StaticSum(torch.full((r.n_steps,), 1 / r.n_steps), False, r.activation)
 
@@ -238,16 +259,18 @@ def _learned(r: Readout) -> AbstractDecoder:
 DECODERS: dict[str, Callable[[Readout], AbstractDecoder]] = {
     "last": lambda r: LastFrame(),
     "mean": lambda r: MeanFrames(),
+    "rate": lambda r: SpikeRate(),
     "attention": lambda r: AttentionScoring(r.n_pixels),
     "attention-current": lambda r: AttentionScoring(r.n_pixels, query="current"),
     "decaying-sum": _decaying,
+    "leaky-sum": _leaky,
     "uniform-sum": _uniform,
     "learned-sum": _learned,
     "taid": lambda r: TemporalAttention(r.n_steps, r.n_channels, r.activation),
     "taid-paper": lambda r: TemporalAttention(r.n_steps, r.n_channels, r.activation, "paper"),
 }
 # Those that weight a readout over time, whatever nonlinearity follows.
-SUMMING = ("decaying-sum", "uniform-sum", "learned-sum", "taid", "taid-paper")
+SUMMING = ("decaying-sum", "leaky-sum", "uniform-sum", "learned-sum", "taid", "taid-paper")
 
 
 def build_decoder(name: str, n_pixels: int, **readout: Any) -> AbstractDecoder:

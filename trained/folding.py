@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,11 +12,12 @@ from torch import nn
 
 from study import network as spec
 from trained.network import Population, SpikingNetwork
+from trained.neuron import Membrane
 from trained.pooling import MaxPool
 
 
 def export_network(
-    network: SpikingNetwork, facts: Mapping[str, str] | None = None, **fields: str
+    network: SpikingNetwork, facts: Mapping[str, str] | None = None, **fields: Any
 ) -> spec.Network:
     """Describe a network as it is in evaluation mode, in float64.
 
@@ -47,6 +49,7 @@ def export_layer(population: Population | MaxPool) -> spec.Layer:
     """Fold one population: I = scale · (synapse(pool(s)) + bias) + shift, with those of its batch norm."""
     if isinstance(population, MaxPool):
         return spec.Layer.max_pool(population.name, spec.MaxPool2d(population.input_shape, population.size))
+    assert isinstance(population.membrane, Membrane)  # analog twins are not exported
     weight = population.synapse.weight.detach().numpy()
     scale, shift = (population.scale * x for x in _norm(population))
     channel_axis = 1 if isinstance(population.synapse, nn.ConvTranspose2d) else 0

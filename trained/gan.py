@@ -15,7 +15,9 @@ from trained.training import AbstractTrainer
 class GanTrainer(AbstractTrainer):
     """Generator against critic."""
 
-    decisive = (*(f"trained/{m}.py" for m in ("decoder", "gan", "gan_config", "gan_network", "objective")),)
+    decisive = (
+        *(f"trained/{m}.py" for m in ("analog", "decoder", "gan", "gan_config", "gan_network", "objective")),
+    )
     config: GanConfig
     model: GanModel
 
@@ -47,16 +49,32 @@ class GanTrainer(AbstractTrainer):
         self.model.train()
         for _ in range(self.config.critic_steps):
             latent = self.latent()
-            fake = self.model.generator(latent)
-            critic_loss = self.objective.critic(
-                self.model.critic(self.real()), self.model.critic(fake.detach())
-            )
+            fake = shown(self.model, latent)
+            real = self.real()
+            critic_loss = self.objective.critic(*self._scores(real, fake.detach()))
+            if self.config.gradient_penalty:
+                critic_loss = critic_loss + self.config.gradient_penalty * self._slope(real, fake.detach())
             self.descend("critic", critic_loss, "critic loss")
             self._clip()
         generator_loss = self.objective.generator(self.model.critic(fake))
         self.descend("generator", generator_loss, "generator loss")
         self.update += 1
         return {"critic_loss": critic_loss.item(), "generator_loss": generator_loss.item()}
+
+    def _scores(self, real: Tensor, fake: Tensor) -> list[Tensor]:
+        critic = self.model.critic
+        if self.config.critic_reset:
+            return [critic(real), critic(fake)]
+        return critic.one_after_another(real, fake)
+
+    def _slope(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return the mean of (||gradient of the score|| - 1)^2 at random points between real and generated images."""
+        share = torch.rand(len(real), 1, 1, 1, generator=self.random)
+        between = (share * real + (1 - share) * fake).requires_grad_()
+        (gradient,) = torch.autograd.grad(self.model.critic(between).sum(), between, create_graph=True)
+        # A norm of exactly 0 (a silent critic) has no derivative: keep the root away from it.
+        norms = gradient.square().sum((-3, -2, -1)).add(1e-12).sqrt()
+        return (norms - 1).square().mean()
 
     def _clip(self) -> None:
         if self.config.critic_clip > 0:
@@ -81,7 +99,12 @@ class GanTrainer(AbstractTrainer):
         with torch.no_grad():
             model.train()
             for _ in range(self.config.calibration_batches):
-                model.critic(model.generator(self.latent()))
+                model.critic(shown(model, self.latent()))
                 model.critic(self.real())
         self.random = stream
         return model.eval()
+
+
+def shown(model: GanModel, latent: Tensor) -> Tensor:
+    """Return what the critic sees of the generator: images, or sequences of frames."""
+    return model.generator.frames(latent) if model.config.critic_sees == "frames" else model.generator(latent)

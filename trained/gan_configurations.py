@@ -44,6 +44,45 @@ RELEASED = {
     "critic_dense_norm": False,
 }
 
+STEPS = dataclasses.replace(DIGITS, experiment="sgan-to-sgad", n_updates=300)
+
+
+def single_steps() -> list[GanConfig]:
+    """Return the way from SGAN by SWGAN to SGAD, each configuration one switch from the one before.
+
+    The switches are those in which the released models differ, at the widths and the batch norm of the quick digits and
+    with one learning rate of the generator.
+    """
+    steps: list[tuple[str, dict[str, object]]] = [
+        ("1-sgan", dict(generator_output="spikes", decoder="rate", critic_sees="frames", critic_reset=False,
+                        critic_architecture="mlp", objective="bce", n_latent=100, learning_rate_critic=4e-4)),
+        ("2-reset", dict(critic_reset=True)),
+        ("3-earth-mover", dict(objective="em")),
+        ("4-conv-critic", dict(critic_architecture="conv")),
+        ("5-membrane-output", dict(generator_output="membrane", decoder="last")),
+        ("6-output-over-steps", dict(generator_output_over_steps=True)),
+        ("7-critic-sees-image", dict(critic_sees="image")),
+        ("8-latent-10", dict(n_latent=10)),
+        ("9-swgan", dict(learning_rate_critic=2e-4)),
+        ("10-full-output", dict(generator_output_over_steps=False)),
+        ("11-current-output", dict(generator_output="current")),
+        ("12-sgad", dict(decoder="attention")),
+    ]  # fmt: skip
+    configs = [STEPS]
+    for variant, switch in steps:
+        configs.append(dataclasses.replace(configs[-1], variant=variant, **switch))  # type: ignore[arg-type]
+    return configs[1:]
+
+
+def twins(config: GanConfig) -> list[GanConfig]:
+    """Return spiking, quantised and analog critics, each with both objectives: what is spiking's and what the loss's."""
+    return [
+        dataclasses.replace(config, variant=f"{critic}-{objective}", critic=critic, objective=objective)
+        for critic in ("spiking", "quantised", "analog")
+        for objective in ("em", "bce")
+    ]
+
+
 CONFIGS: list[GanConfig] = [
     *_variants(PATCHES),
     *_variants(DIGITS),
@@ -52,5 +91,20 @@ CONFIGS: list[GanConfig] = [
     *_variants(dataclasses.replace(PATCHES, experiment="patches", **FULL)),  # type: ignore[arg-type]
     *_variants(
         dataclasses.replace(DIGITS, experiment="mnist", dataset="mnist", **FULL, **RELEASED)  # type: ignore[arg-type]
+    ),
+    *single_steps(),
+    *twins(dataclasses.replace(PATCHES, experiment="patches-twins")),
+    *(
+        dataclasses.replace(STEPS, experiment="decoders", variant=decoder, decoder=decoder)
+        for decoder in (
+            "last",
+            "mean",
+            "leaky-sum",
+            "decaying-sum",
+            "learned-sum",
+            "attention",
+            "attention-current",
+            "taid",
+        )
     ),
 ]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
-
 import numpy as np
 from torch import Tensor, nn
 
@@ -25,7 +23,7 @@ class AbstractModel(nn.Module, ABC):
         Of the initial weights, which must not depend on anything else.
     """
 
-    roles: ClassVar[tuple[str, ...]] = ()  # names of the networks that `export` and `trace` know
+    roles: tuple[str, ...] = ()  # names of the networks that can be exported
 
     def __init__(self, config: RunConfig, seed: int):
         super().__init__()

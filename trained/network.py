@@ -12,6 +12,7 @@ from study.network import LIF, LeakyIntegrator, Neuron, Shape
 from trained.analog import AnalogUnits
 from trained.decoder import AbstractDecoder
 from trained.neuron import Membrane
+from trained.pooling import MaxPool
 
 TAU = 2.0  # steps; SGAD's released LIF and readout
 SPIKING = LIF(decay=1 - 1 / TAU, gain=1 / TAU)
@@ -78,28 +79,6 @@ class Population(nn.Module):
         An input that is the same at all steps comes as a single one: its current is computed once.
         """
         return self.membrane(self.current(x), n_steps)
-
-
-class MaxPool(nn.Module):
-    """Maximum of spikes over windows: a layer of its own, for it cannot be folded into weights.
-
-    Parameters
-    ----------
-    name : str
-    input_shape : (channel, y, x)
-    size : int
-        Side of the windows, which lie side by side.
-    """
-
-    def __init__(self, name: str, input_shape: Shape, size: int):
-        super().__init__()
-        channels, height, width = input_shape
-        self.name, self.input_shape, self.size = name, input_shape, size
-        self.shape: Shape = (channels, height // size, width // size)
-
-    def forward(self, x: Float[Tensor, "time batch channel y x"], n_steps: int) -> Tensor:
-        """Return the maxima at all steps, (time, batch, *shape)."""
-        return nn.functional.max_pool2d(x.flatten(0, 1), self.size).unflatten(0, x.shape[:2])
 
 
 class SpikingNetwork(nn.Module):

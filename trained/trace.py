@@ -26,6 +26,5 @@ def trace(network: SpikingNetwork, inputs: torch.Tensor) -> dict[str, np.ndarray
     with torch.no_grad():
         outputs = {name: x.flatten(2).numpy() for name, x in network.states(inputs.to(dtype)).items()}
         if network.decoder is not None:
-            frames = torch.sigmoid(torch.from_numpy(outputs["readout"]))
-            outputs["image"] = network.decoder(frames).numpy()
+            outputs["image"] = network.decoder.decode(torch.from_numpy(outputs["readout"])).numpy()
     return outputs

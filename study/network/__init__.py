@@ -15,6 +15,7 @@ from study.network.decoders import (
     FirstSpikeTime,
     LastFrame,
     MeanFrames,
+    SpikeRate,
     TemporalAttention,
     WeightedSum,
 )
@@ -29,6 +30,6 @@ __all__ = [
     "ACTIVATIONS", "DECISIONS", "INPUTS", "LIF", "PRIMITIVES", "RELAY", "ROLES", "SCHEMA_VERSION",
     "AttentionScoring", "Connection", "Conv2d", "ConvTranspose2d", "Current", "Decoder", "Dense", "FirstSpike",
     "FirstSpikeTime", "LastFrame", "Layer", "LeakyIntegrator", "MaxPool2d", "MeanFrames", "Network", "Neuron",
-    "Pick", "Recurrent", "Shape", "Spiking", "TemporalAttention", "Weighted", "WeightedSum", "first_spike_steps",
+    "Pick", "Recurrent", "Shape", "SpikeRate", "Spiking", "TemporalAttention", "Weighted", "WeightedSum", "first_spike_steps",
     "first_spike_trains", "load_network", "round_to_grid", "save_network",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """Decoders: how what a generator's readout does over time becomes one image.
 
-S[t] is the readout's output. Decoders without a field `activation` work on frames X[t] = sigmoid(S[t]). With one,
+S[t] is the readout's output. `FirstSpikeTime` and `SpikeRate` take a readout that spikes. Others without a field `activation` work on frames X[t] = sigmoid(S[t]). With one,
 it says where the nonlinearity stands, for a decoder that sums with weights a:
 
     "sigmoid_frames"   image = Σ_t a[t] sigmoid(S[t])
@@ -107,10 +107,19 @@ class FirstSpikeTime:
 
     first_step: int = 0
     kind: ClassVar[str] = "first_spike_time"
+    takes_spikes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.first_step < 0:
             raise ValueError(f"first_spike_time: first_step is {self.first_step}; at least 0 is needed.")
+
+
+@dataclasses.dataclass(frozen=True)
+class SpikeRate:
+    """Pixel from how often its unit fired: image = Σ_t S[t] / T of a readout that spikes."""
+
+    kind: ClassVar[str] = "spike_rate"
+    takes_spikes: ClassVar[bool] = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,4 +163,6 @@ def _check_activation(activation: str) -> None:
         raise unknown("activation", activation, ACTIVATIONS)
 
 
-Decoder = LastFrame | MeanFrames | WeightedSum | TemporalAttention | FirstSpikeTime | AttentionScoring
+Decoder = (
+    LastFrame | MeanFrames | WeightedSum | TemporalAttention | FirstSpikeTime | SpikeRate | AttentionScoring
+)

@@ -126,6 +126,11 @@ class Network:
             )
         if len(picks) > 1:
             raise ValueError(f"layers {[x.name for x in picks]} pick; a network may have one such layer.")
+        if picks and self.latency:
+            raise ValueError(
+                f"layer {picks[0].name} picks, but latency is {self.latency}; spikes that take a step to arrive have "
+                "no draw: use latency 0."
+            )
         if self.input == "draws" and (not picks or self.input_shape != (picks[0].n_units,)):
             raise ValueError(
                 f"the input is draws of shape {self.input_shape}, but the network has "
@@ -157,10 +162,10 @@ class Network:
             return
         if self.role != "generator":
             raise ValueError(f"a {self.role} has no images, but a decoder {decoder.kind}; leave it out.")
-        if isinstance(decoder, FirstSpikeTime) != readout.spikes:
+        if getattr(decoder, "takes_spikes", False) != readout.spikes:
             raise ValueError(
                 f"decoder {decoder.kind} does not fit readout {readout.name} of {readout.neuron.kind} neurons; "
-                "first_spike_time needs one that spikes, all others one that does not."
+                "first_spike_time and spike_rate need one that spikes, all others one that does not."
             )
         problem = _misfit(decoder, self.n_steps, readout)
         if problem:

@@ -35,12 +35,13 @@ def networks(draw: st.DrawFn) -> nw.Network:
     if kind != "draws" and draw(st.booleans()):
         layers += _picking(draw, rng, draw(st.integers(1, 3)), before)
         before = layers[-1].shape
+    latency = 0 if any(layer.name == "pick" for layer in layers) else draw(st.integers(0, 1))
     role = draw(st.sampled_from(nw.ROLES))
     readout, decoder, decision = _readout(draw, rng, role, before, n_steps)
     layers.append(readout)
     return nw.Network(
         role, input_shape, n_steps, tuple(_recurrent(draw, rng, layers)), decoder, {"seed": "1"},
-        input=kind, latency=draw(st.integers(0, 1)), decision=decision,
+        input=kind, latency=latency, decision=decision,
         zero_spikes=kind == "first_spike" and draw(st.booleans()),
     )  # fmt: skip
 
@@ -105,7 +106,7 @@ def _readout(
     decoder, decision = None, None
     if role == "generator":
         decoder = draw(st.sampled_from(decoders(rng, 8, n_steps)))
-        spiking = isinstance(decoder, nw.FirstSpikeTime)
+        spiking = getattr(decoder, "takes_spikes", False)
     else:
         decision = draw(st.sampled_from(sorted(nw.DECISIONS)))
         spiking = decision != "membrane"
@@ -131,6 +132,7 @@ def decoders(rng: np.random.Generator, n_pixels: int, n_steps: int) -> list[nw.D
         nw.MeanFrames(),
         nw.FirstSpikeTime(),
         nw.FirstSpikeTime(n_steps - 1),
+        nw.SpikeRate(),
         nw.WeightedSum.decaying(n_steps, 0.8),
         *(nw.WeightedSum(weights, activation) for activation in nw.ACTIVATIONS),
         *(nw.TemporalAttention(matrix, 2, activation) for activation in nw.ACTIVATIONS),

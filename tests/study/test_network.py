@@ -55,7 +55,7 @@ def assert_same(one: Any, other: Any) -> None:
 
 @pytest.mark.parametrize("decoder", decoders(RNG, 8, 16), ids=lambda d: d and d.kind)
 def test_round_trip_of_decoders(tmp_path: Path, decoder: nw.Decoder | None) -> None:
-    network = small(SPIKING if isinstance(decoder, nw.FirstSpikeTime) else READOUT, decoder)
+    network = small(SPIKING if getattr(decoder, "takes_spikes", False) else READOUT, decoder)
     save_network(network, tmp_path / "network.safetensors")
     assert_same(network, load_network(tmp_path / "network.safetensors"))
 
