@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from study.commands import unknown
-from trained import gan_configurations
+from trained import gan_configurations, vae_configurations
 from trained.config import RunConfig
 
-CONFIGS: dict[str, RunConfig] = {config.name: config for config in [*gan_configurations.CONFIGS]}
+CONFIGS: dict[str, RunConfig] = {
+    config.name: config for config in [*gan_configurations.CONFIGS, *vae_configurations.CONFIGS]
+}
 
 
 def named_config(name: str) -> RunConfig:

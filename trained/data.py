@@ -45,18 +45,18 @@ def photograph_patches(size: int) -> np.ndarray:
 
 
 def _digits(size: int) -> np.ndarray:
-    return _resized(images.load_digits()[0], size)
+    return resized(images.load_digits()[0], size)
 
 
 def _mnist(size: int) -> np.ndarray:
-    return _resized(images.load_mnist("train")[0], size)
+    return resized(images.load_mnist("train")[0], size)
 
 
 def _fashion(size: int) -> np.ndarray:
-    return _resized(images.load_fashion("train")[0], size)
+    return resized(images.load_fashion("train")[0], size)
 
 
-def _resized(pixels: np.ndarray, size: int) -> np.ndarray:
+def resized(pixels: np.ndarray, size: int) -> np.ndarray:
     """Return uint8 images as float32 in [0, 1], bilinearly resized (as FSVAE resizes MNIST to 32)."""
     x = torch.from_numpy(np.ascontiguousarray(pixels)).float().div_(255).unsqueeze(1)
     if size != x.shape[-1]:

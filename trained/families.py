@@ -13,6 +13,9 @@ from trained.gan_config import GanConfig
 from trained.gan_network import GanModel
 from trained.model import AbstractModel
 from trained.training import AbstractTrainer
+from trained.vae import VAE
+from trained.vae_config import VAEConfig
+from trained.vae_training import VAETrainer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +37,11 @@ class Family:
 
 
 FAMILIES: dict[str, Family] = {
-    family.config.family: family for family in (Family(GanConfig, GanModel, gan.GanTrainer),)
+    family.config.family: family
+    for family in (
+        Family(GanConfig, GanModel, gan.GanTrainer),
+        Family(VAEConfig, VAE, VAETrainer),
+    )
 }
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from study import images
 from study.manifest import find
-from trained.fad import LEGACY_BATCH, features, frechet_distance, load_encoder, moments
+from trained.data import resized
+from trained.fad import LEGACY_BATCH, SIDE, features, frechet_distance, load_encoder, moments
 from trained.gan_network import GanModel
 from trained.model import AbstractModel
 
 # Which published autoencoder judges which data set: weights and reference statistics in the data manifest.
 AUTOENCODERS = {"digits": "mnist", "mnist": "mnist", "fashion": "fashion"}
+TEST_SPLITS = {"mnist": images.load_mnist, "fashion": images.load_fashion}
+LEGACY_BATCHES = (LEGACY_BATCH, 128)
 N_ACTIVITY = 64  # images over which spikes are counted
 Row = dict[str, object]
 
@@ -43,7 +47,10 @@ def activity(model: GanModel, n_samples: int = 0) -> list[Row]:
 
 
 def fad(model: AbstractModel, n_samples: int) -> list[Row]:
-    """Return the Fréchet Autoencoder Distance, legacy mode against the published statistics of the test split.
+    """Return the Fréchet Autoencoder Distance to the test split, in legacy and eval mode.
+
+    Legacy mode compares with the published statistics, in batches of 256 (FSVAE, TAID) and of 128 (ESVAE); eval mode
+    with statistics of our own.
 
     An empty list, and a line that says why, where no published autoencoder fits or its files are not at hand.
     """
@@ -57,11 +64,22 @@ def fad(model: AbstractModel, n_samples: int) -> list[Row]:
             f"FAD: autoencoder of {judge} not at hand; get it with `python -m study data fetch`; not computed."
         )
         return []
-    latents = features(model.sample(n_samples, model.seed), load_encoder(weights), "legacy")
-    with np.load(statistics) as reference:
-        distance = frechet_distance(*moments(latents), reference["mu"], reference["sigma"])
-    detail = f"legacy, batch {LEGACY_BATCH}, {judge} autoencoder, against published test statistics"
-    return [row("FAD", distance, len(latents), detail)]
+    generated, encoder = model.sample(n_samples, model.seed), load_encoder(weights)
+    with np.load(statistics) as stored:
+        published = stored["mu"], stored["sigma"]
+    rows = []
+    for batch in LEGACY_BATCHES:
+        latents = features(generated, encoder, "legacy", batch)
+        detail = f"legacy, batch {batch}, {judge} autoencoder, against published test statistics"
+        rows.append(row("FAD", frechet_distance(*moments(latents), *published), len(latents), detail))
+    if find(f"{judge}-test-images") is None:
+        print(f"FAD: test images of {judge} not at hand; mode eval not computed.")
+        return rows
+    test = torch.from_numpy(resized(TEST_SPLITS[judge]("test")[0], SIDE)).unsqueeze(1)
+    reference = moments(features(test, encoder, "eval"))
+    latents = features(generated, encoder, "eval")
+    detail = f"eval, {judge} autoencoder, against our statistics of {len(test)} test images"
+    return [*rows, row("FAD", frechet_distance(*moments(latents), *reference), len(latents), detail)]
 
 
 def row(measure: str, value: float, n: int, detail: str) -> Row:

@@ -1,0 +1,81 @@
+"""The named configurations of the variational autoencoders. Adding one is a line in `CONFIGS`."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from trained.vae_config import VAEConfig
+
+RATE = {
+    "latent": "rate",
+    "n_latent": 32,
+    "divergence": "mmd-rbf",
+    "divergence_weight": 1e-3,
+    "scheduled_sampling": False,
+    "learning_rate": 3e-3,
+}
+# Of `ann_models/ann_vae.py`: the divergence weighs 1 / number of batches of an epoch, 1 / 240 for 60,000 images.
+ANALOG = {
+    "latent": "gaussian",
+    "n_steps": 1,
+    "divergence": "gaussian-kld",
+    "divergence_weight": 1 / 240,
+    "scheduled_sampling": False,
+    "weight_decay": 1e-2,
+}
+
+
+def _arms(fsvae: VAEConfig) -> list[VAEConfig]:
+    """Return FSVAE with every decoder, latent, neuron and surrogate, one changed at a time, and its analog twin."""
+    rate = dataclasses.replace(fsvae, variant="esvae", **RATE)  # type: ignore[arg-type]
+    return [
+        fsvae,
+        dataclasses.replace(fsvae, variant="fsvae-taid", decoder="taid"),
+        dataclasses.replace(fsvae, variant="fsvae-mean", decoder="uniform-sum"),
+        dataclasses.replace(fsvae, variant="fsvae-static", decoder="learned-sum"),
+        dataclasses.replace(fsvae, variant="fsvae-plif", neuron="plif"),
+        dataclasses.replace(fsvae, variant="fsvae-alif", neuron="alif"),
+        dataclasses.replace(fsvae, variant="fsvae-window-threshold", surrogate="window-threshold"),
+        rate,
+        dataclasses.replace(rate, variant="esvae-mixture", prior="mixture"),
+        dataclasses.replace(rate, variant="esvae-taid", decoder="taid"),
+        dataclasses.replace(fsvae, variant="ann-vae", **ANALOG),  # type: ignore[arg-type]
+    ]
+
+
+# Half of FSVAE's channels and smaller batches: what a CPU trains in about an hour.
+CPU = {
+    "channels": (16, 32, 64, 128),
+    "batch_size": 64,
+    "n_updates": 15600,
+    "scheduled_updates": 15600,
+    "cosine_updates": 15600,
+    "checkpoint_every": 390,
+}
+MNIST = VAEConfig("mnist-vae", "fsvae", "mnist", **CPU)  # type: ignore[arg-type]
+PUBLISHED = VAEConfig("published-vae-mnist", "fsvae", "mnist", n_validation=0)
+TINY = VAEConfig(
+    "tiny-vae",
+    "fsvae",
+    "digits",
+    image_size=16,
+    channels=(4, 4, 8),
+    n_steps=6,
+    n_latent=6,
+    n_candidates=4,
+    posterior_hidden=(8, 8),
+    prior_hidden=(8, 8),
+    n_updates=4,
+    batch_size=16,
+    checkpoint_every=2,
+    calibration_batches=2,
+    n_validation=500,
+)
+
+CONFIGS: list[VAEConfig] = [
+    *_arms(MNIST),
+    *_arms(dataclasses.replace(MNIST, experiment="fashion-vae", dataset="fashion")),
+    *_arms(PUBLISHED),
+    *_arms(dataclasses.replace(PUBLISHED, experiment="published-vae-fashion", dataset="fashion")),
+    *_arms(TINY),
+]

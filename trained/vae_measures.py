@@ -1,0 +1,39 @@
+"""Measures of variational autoencoders beyond those of every generator: reconstruction, activity."""
+
+from __future__ import annotations
+
+import torch
+
+from trained.data import resized
+from trained.measures import N_ACTIVITY, TEST_SPLITS, Row, row
+from trained.vae import VAE
+
+N_RECONSTRUCTED = 10000
+
+
+def reconstruction(model: VAE, n_samples: int = 0) -> list[Row]:
+    """Return the mean squared error of reconstructed test images, in [-1, 1] as published; none without a test split."""
+    if model.config.dataset not in TEST_SPLITS:
+        print(f"reconstruction: {model.config.dataset} has no test split; not computed.")
+        return []
+    pixels, _ = TEST_SPLITS[model.config.dataset]("test")
+    targets = torch.from_numpy(resized(pixels[:N_RECONSTRUCTED], model.config.image_size)).unsqueeze(1)
+    random = torch.Generator().manual_seed(model.seed)
+    with torch.no_grad():
+        errors = [
+            (model.reconstruct(x, random)[0] - x).square().flatten(1).mean(1) for x in targets.split(250)
+        ]
+    error = 4 * torch.cat(errors).mean().item()  # pixels from -1 to 1 differ by twice as much
+    return [row("reconstruction error", error, len(targets), "mean squared, pixels in [-1, 1], test split")]
+
+
+def activity(model: VAE, n_samples: int = 0) -> list[Row]:
+    """Return spikes per image and layer of the generator, over N_ACTIVITY draws; none of the analog twin."""
+    if not model.config.spiking:
+        return []
+    trace = model.trace("generator", model.verification_inputs("generator", N_ACTIVITY, model.seed))
+    spiking = {name: x for name, x in trace.items() if name not in ("readout", "image")}
+    return [
+        row("spikes per image", x.sum().item() / N_ACTIVITY, N_ACTIVITY, f"generator {name}")
+        for name, x in spiking.items()
+    ]
