@@ -58,7 +58,7 @@ def _fashion(size: int) -> np.ndarray:
 
 def resized(pixels: np.ndarray, size: int) -> np.ndarray:
     """Return uint8 images as float32 in [0, 1], bilinearly resized (as FSVAE resizes MNIST to 32)."""
-    x = torch.from_numpy(np.ascontiguousarray(pixels)).float().div_(255).unsqueeze(1)
+    x = torch.from_numpy(np.array(pixels)).float().div_(255).unsqueeze(1)
     if size != x.shape[-1]:
         x = torch.nn.functional.interpolate(x, size, mode="bilinear", align_corners=False)
     return x.squeeze(1).numpy()

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from study.files import write_text
-from trained import vae_measures
+from trained import classifier_measures, vae_measures
 from trained.fad import N_PUBLISHED
-from trained.measures import Row, activity, fad
+from trained.measures import Row, activity, cost, fad, memorising
 from trained.runs import load_model
 
 # What is measured in each family: functions of a model and of the number of images to draw.
 MEASURES: dict[str, tuple[Callable[[Any, int], list[Row]], ...]] = {
-    "gan": (activity, fad),
-    "vae": (vae_measures.activity, fad, vae_measures.reconstruction),
+    "gan": (activity, cost, fad, memorising),
+    "classifier": (classifier_measures.accuracy, classifier_measures.activity),
+    "vae": (vae_measures.activity, fad, memorising, vae_measures.reconstruction),
 }
 FIELDS = ("model", "measure", "value", "n", "detail")
 

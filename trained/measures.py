@@ -7,16 +7,19 @@ import torch
 
 from study import images
 from study.manifest import find
-from trained.data import resized
+from trained.data import resized, training_images
 from trained.fad import LEGACY_BATCH, SIDE, features, frechet_distance, load_encoder, moments
 from trained.gan_network import GanModel
 from trained.model import AbstractModel
+from trained.neighbours import nearest
+from trained.synops import energy_nj, operations
 
 # Which published autoencoder judges which data set: weights and reference statistics in the data manifest.
 AUTOENCODERS = {"digits": "mnist", "mnist": "mnist", "fashion": "fashion"}
 TEST_SPLITS = {"mnist": images.load_mnist, "fashion": images.load_fashion}
 LEGACY_BATCHES = (LEGACY_BATCH, 128)
 N_ACTIVITY = 64  # images over which spikes are counted
+N_NEIGHBOURS = 1000  # images whose nearest training images are looked up
 Row = dict[str, object]
 
 
@@ -29,12 +32,11 @@ def activity(model: GanModel, n_samples: int = 0) -> list[Row]:
     latent = torch.randn(N_ACTIVITY, model.config.n_latent, generator=random)
     rows: list[Row] = []
     with torch.no_grad():
-        states = model.generator.states(latent)
-        for name, spikes in list(states.items())[:-1]:
-            per_image = spikes.sum().item() / N_ACTIVITY
-            rows.append(row("spikes per image", per_image, N_ACTIVITY, f"generator {name}"))
-        frames = torch.sigmoid(states["readout"])
-        image = model.generator.decoder(frames)
+        if "generator" in model.roles:
+            for name, spikes in list(model.generator.states(latent).items())[:-1]:
+                per_image = spikes.sum().item() / N_ACTIVITY
+                rows.append(row("spikes per image", per_image, N_ACTIVITY, f"generator {name}"))
+        frames, image = model.generator.frames(latent), model.generator(latent)
     for t in (0, len(frames) - 1):
         error = (frames[t] - image).square().mean().item()
         rows.append(row("squared distance of frame from image", error, N_ACTIVITY, f"step {t + 1}"))
@@ -44,6 +46,47 @@ def activity(model: GanModel, n_samples: int = 0) -> list[Row]:
             detail = f"step {t + 1}"
             rows.append(row("attention weight of new frame", weight[t - 1].mean().item(), N_ACTIVITY, detail))
     return rows
+
+
+def cost(model: GanModel, n_samples: int = 0) -> list[Row]:
+    """Return synaptic operations and their energy per image, beside those of an analog network of equal shape.
+
+    Over N_ACTIVITY inputs, whatever `n_samples` is; networks that spike only.
+    """
+    rows: list[Row] = []
+    for role in model.roles:
+        found = operations(model.network(role), model.verification_inputs(role, N_ACTIVITY, model.seed))
+        spiking, analog = energy_nj(found)
+        added = sum(layer.accumulations for layer in found)
+        multiplied = sum(layer.synapses for layer in found)
+        of = f"{role}, {found[0].synapses} multiply-accumulations of the analog input besides"
+        rows.append(row("accumulations per image", added, N_ACTIVITY, of))
+        detail = (
+            f"{role}, an analog one of equal shape needs {multiplied} multiply-accumulations, {analog:.4g} nJ"
+        )
+        rows.append(row("energy per image (nJ)", spiking, N_ACTIVITY, detail))
+    return rows
+
+
+def memorising(model: AbstractModel, n_samples: int) -> list[Row]:
+    """Return how near generated images come to training images, beside those of the test split.
+
+    An empty list, and a line that says why, where the data set has no test split at hand.
+    """
+    judge = AUTOENCODERS.get(model.config.dataset)
+    if judge is None or find(f"{judge}-test-images") is None:
+        print(f"nearest neighbours: no test images for {model.config.dataset} at hand; not computed.")
+        return []
+    pixels = TEST_SPLITS[judge]("test")[0][:N_NEIGHBOURS]
+    held_out = torch.from_numpy(resized(pixels, model.config.image_size)).unsqueeze(1)
+    training = training_images(model.config)
+    n = min(n_samples, N_NEIGHBOURS)
+    found = nearest(model.sample(n, model.seed), training, held_out)
+    detail = f"root mean squared difference {found.generated:.4f}, of {len(held_out)} test images {found.held_out:.4f}"
+    return [
+        row("distance to nearest training image over that of test images", found.ratio, n, detail),
+        row("images nearer to a training image than 0.1 % of test images", found.n_copies, n, detail),
+    ]
 
 
 def fad(model: AbstractModel, n_samples: int) -> list[Row]:
