@@ -1,22 +1,26 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from bio.simulate import simulate
 from study.network import (
     LIF,
+    RELAY,
     AttentionScoring,
-    Conv2d,
-    ConvTranspose2d,
     Current,
     Dense,
+    FirstSpike,
+    FirstSpikeTime,
     LastFrame,
     Layer,
-    LeakyIntegrator,
+    MaxPool2d,
     Network,
+    Pick,
+    Recurrent,
 )
-from tests.bio.reference import critic, generator, stimuli_for, trace
+from tests.bio.reference import critic, generator, image, inputs_for, stimuli_for, trace
+from tests.study.network_drawing import networks
 
 
 def assert_same_spikes(responses, expected):
@@ -46,45 +50,35 @@ def test_every_spike_is_that_of_torch(make, reset, rule):
         np.testing.assert_allclose(responses.readout["frame"][1], 1 / (1 + np.exp(-readout)), atol=1e-12)
 
 
-@given(st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=8)
-def test_random_networks(seed):
-    network, stimuli = random_network(np.random.default_rng(seed))
-    assert_same_spikes(simulate(network, stimuli, progress=False), trace(network, stimuli))
+def assert_equal_to_torch(network, seed, n_stimuli=3, **options):
+    rng = np.random.default_rng(seed)
+    stimuli, draws = inputs_for(network, rng, n_stimuli)
+    expected = trace(network, stimuli, draws)
+    responses = simulate(network, stimuli, draws=draws, progress=False, **options)
+    assert_same_spikes(responses, expected)
+    readout = expected["readout"].transpose(1, 0, 2)[:, None]
+    for name in ("voltage", "current"):
+        if name in responses.readout:
+            np.testing.assert_allclose(responses.readout[name][1], readout, atol=1e-12)
+    if network.decoder is not None:
+        found = responses.readout["image"][1][:, 0]
+        np.testing.assert_allclose(found, image(network, expected["readout"]), atol=1e-12)
 
 
-def random_network(rng):
-    shape = (int(rng.integers(1, 3)), int(rng.integers(3, 7)), int(rng.integers(3, 7)))
-    n_layers, layers, before = int(rng.integers(1, 4)), [], shape
-    for number in range(n_layers):
-        kind = rng.choice(["dense", "conv", "transposed"])
-        n, taps, stride = int(rng.integers(1, 4)), int(rng.integers(1, 4)), int(rng.integers(1, 3))
-        if kind == "dense" or min(before[1:]) < 3:
-            connection = Dense(rng.normal(size=(n * 9, int(np.prod(before)))) * 0.5)
-            after = (n, 3, 3)
-        elif kind == "conv":
-            connection = Conv2d(rng.normal(size=(n, before[0], taps, taps)), before, stride, 1)
-            after = connection.output_shape
-        else:
-            connection = ConvTranspose2d(rng.normal(size=(before[0], n, taps, taps)), before, stride, 0)
-            after = connection.output_shape
-        neuron = LIF(
-            float(rng.uniform(0, 1)),
-            float(rng.uniform(0.3, 1)),
-            float(rng.uniform(0.5, 1)),
-            0.0,
-            str(rng.choice(["hard", "soft"])),
-            str(rng.choice([">", ">="])),
-        )
-        layers.append(
-            Layer(f"layer{number}", after, connection, rng.normal(size=int(np.prod(after))), neuron)
-        )
-        before = after
-    readout = [Current(), LeakyIntegrator(0.5, 0.5)][int(rng.integers(2))]
-    last = Dense(rng.normal(size=(2, int(np.prod(before)))))
-    layers.append(Layer("readout", (2,), last, np.zeros(2), readout))
-    network = Network("critic", shape, int(rng.integers(1, 8)), tuple(layers))
-    return network, rng.random((3, *shape))
+@given(networks(), st.integers(0, 2**32 - 1))
+@settings(
+    deadline=None, max_examples=8, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow]
+)
+def test_random_networks(network, seed):
+    """Every kind of connection, neuron, reset, rule, latency, input, decoder and role; see `networks`."""
+    assert_equal_to_torch(network, seed)
+
+
+@pytest.mark.slow
+@given(networks(), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+def test_many_random_networks(network, seed):
+    assert_equal_to_torch(network, seed)
 
 
 def test_ties_at_the_threshold_follow_the_rule():
@@ -151,3 +145,83 @@ def test_attention_decoding_is_the_recursion(query):
             share = np.exp(scores) / np.exp(scores).sum()
             v = share[0] * v + share[1] * x
         np.testing.assert_allclose(responses.readout["image"][1][stimulus, 0], v, atol=1e-12)
+
+
+# ----------------------------------------------------------------------- by hand, against closed forms
+
+
+@pytest.mark.parametrize("latency", [0, 1])
+def test_first_spikes_travel_down_a_chain(latency):
+    """A spike at step k passes four layers of weight 1 at once, or one step per layer, and every unit fires once."""
+    layers = [Layer(f"layer{k}", (1,), Dense([[1.0]]), [0.0], FirstSpike(1.0)) for k in range(4)]
+    network = Network(
+        "generator", (1,), 10, layers, FirstSpikeTime(4 * latency), input="first_spike", latency=latency
+    )
+    brightness = np.array([[1.0], [0.7], [0.0]])  # steps 0, 3 and never
+    responses = simulate(network, brightness, progress=False)
+    for depth, counts in enumerate(responses.counts.values(), start=1):
+        assert counts[:, 0, :, 0].sum(axis=1).tolist() == [1, 1, 0]
+        assert counts[:2, 0, :, 0].argmax(axis=1).tolist() == [latency * depth, 3 + latency * depth]
+    expected = [1, 1 - 3 / (10 - 4 * latency), 0]
+    np.testing.assert_allclose(responses.readout["image"][1].ravel(), expected)
+
+
+def test_a_first_spike_neuron_sums_all_it_ever_got():
+    """Weights 0.5, 0.75, -1, 1: V = 0.5, 1.25, 0.25, 1.25; the threshold of 1 is crossed at step 1 and never again."""
+    trains = np.eye(4)[None]
+    layers = (Layer("only", (1,), Dense([[0.5, 0.75, -1.0, 1.0]]), [0.0], FirstSpike(1.0)),)
+    network = Network("encoder", (4,), 4, layers, input="spikes")
+    assert simulate(network, trains, progress=False).counts["only"].ravel().tolist() == [0, 1, 0, 0]
+
+
+def test_max_pooling_is_or_and_leaves_out_what_fills_no_window():
+    spikes = np.zeros((1, 1, 1, 5, 5))
+    spikes[0, 0, 0, [0, 1, 2, 4], [1, 0, 3, 4]] = 1  # two in the first window, one in the last, one outside
+    network = Network(
+        "encoder", (1, 5, 5), 1, (Layer.max_pool("pool", MaxPool2d((1, 5, 5), 2)),), input="spikes"
+    )
+    assert simulate(network, spikes, progress=False).counts["pool"].ravel().tolist() == [1, 0, 0, 1]
+
+
+def test_a_pick_passes_on_the_candidate_that_was_drawn():
+    trains = np.array([[[1, 0, 0, 1], [1, 0, 0, 1], [0, 1, 1, 0]]])
+    draws = np.array([[[0, 0], [1, 1], [1, 1]]])
+    layers = (
+        Layer("candidates", (4,), Dense(np.eye(4)), np.zeros(4), RELAY),
+        Layer("pick", (2,), Pick(2, 2), np.zeros(2), RELAY),
+    )
+    network = Network("encoder", (4,), 3, layers, input="spikes")
+    found = simulate(network, trains, draws=draws, progress=False).counts["pick"][0, 0]
+    assert found.tolist() == [[1, 0], [0, 1], [1, 0]]
+
+
+def test_recurrent_input_comes_one_step_later():
+    """A unit kicked once excites the next of a ring: activity goes round it."""
+    ring = Dense(np.roll(np.eye(4), 1, axis=0))
+    layer = Layer("ring", (4,), Dense(np.eye(4)), np.zeros(4), RELAY, (Recurrent("ring", ring),))
+    kick = np.zeros((1, 6, 4))
+    kick[0, 1, 0] = 1
+    network = Network("encoder", (4,), 6, (layer,), input="spikes")
+    found = simulate(network, kick, progress=False).counts["ring"][0, 0]
+    assert [row.tolist() for row in found] == [[0] * 4, *np.eye(4)[[0, 1, 2, 3, 0]].tolist()]
+
+
+@pytest.mark.parametrize(("decision", "expected"), [("spike_count", [1, -1]), ("earliest_spike", [0, -1])])
+def test_decisions_of_a_readout_that_spikes(decision, expected):
+    """Unit 0 fires first, unit 1 most often; nothing fires for the second stimulus."""
+    trains = np.zeros((2, 4, 2))
+    trains[0, :, 0], trains[0, :, 1] = [0, 1, 0, 0], [0, 0, 1, 1]
+    layer = Layer("readout", (2,), Dense(np.eye(2)), np.zeros(2), RELAY)
+    network = Network("classifier", (2,), 4, (layer,), input="spikes", decision=decision)
+    readout = simulate(network, trains, progress=False).readout
+    assert readout["decision"][1][:, 0].tolist() == expected
+    scores = {"spike_count": [[1, 2], [0, 0]], "earliest_spike": [[1, 2], [4, 4]]}
+    assert readout["score"][1][:, 0].tolist() == scores[decision]
+
+
+def test_a_classifier_by_its_membrane():
+    layer = Layer("readout", (3,), Dense(np.eye(3)), np.zeros(3), Current())
+    network = Network("classifier", (3,), 2, (layer,), decision="membrane")
+    readout = simulate(network, np.array([[0.1, 0.7, 0.3]]), progress=False).readout
+    assert readout["decision"][1].ravel().tolist() == [1]
+    np.testing.assert_allclose(readout["score"][1].ravel(), [0.1, 0.7, 0.3])

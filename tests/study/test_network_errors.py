@@ -112,6 +112,7 @@ def picking(**fields: Any) -> Network:
             lambda: chain(dataclasses.replace(recurrent("a"), recurrent=recurrent("a").recurrent * 2)),
             r"layer a has recurrent input from \['a', 'a'\]; name each once",
         ),
+        (lambda: picking(latency=1), "layer pick picks, but latency is 1; spikes that take a step .* use latency 0"),
         (lambda: picking(input="constant"), "layer first has no connection from the input; only the first layer"),
         (lambda: picking(input_shape=(2,)), r"draws of shape \(2,\), but the network has a pick of 1 outputs"),
         (
