@@ -2,18 +2,20 @@
 
 A bootstrap sample draws n images with replacement. An image drawn m times enters each of its pairs m times, and
 pairs of an image with itself are left out (their dissimilarity is zero by definition, not by measurement). Ranks
-are taken anew within each sample. Because a sample only weights pairs, by m_i m_j, every RDM is sorted once and the
-ranks of a sample are cumulative sums of weights: the same numbers as the literal way, without sorting.
+are taken anew within each sample. A sample only weights pairs, by m_i m_j, so ranks are cumulative sums of weights over
+the 40 % of the pairs that it holds: the same numbers as the literal way.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from scipy import stats
 
 from analysis.compare import CENTRINGS, DOT_FORMS, PAIR_MEASURES, compare_many, require_metric
 from analysis.rdm import pair_values, pairs
 
 BLOCK = 64  # models per block: what a sample needs of them stays in the processor's cache
+RANKED = ("spearman", "rho-a")
 
 
 def bootstrap_scores(
@@ -104,76 +106,84 @@ def weighted_scores(models: np.ndarray, data: np.ndarray, metric: str, counts: n
     ]
     of_data = WeightedForm(pair_values(data), metric)
     for sample, count in enumerate(counts):
-        weight = (count[rows] * count[columns]).astype(np.float64)
-        b = of_data.unit(weight) * weight
+        kept, weight = pair_weights(count, rows, columns)
+        values, length = of_data(kept, weight)
+        b = (values * weight / length[:, None]).T
         for part, form in blocks:
-            values, length = form(weight)
-            scores[sample, part] = values @ b.T / length[:, None]
+            values, length = form(kept, weight)
+            scores[sample, part] = values @ b / length[:, None]
     return scores
 
 
-class WeightedForm:
-    """The dot-product form of values (rdm, pair) under weights of the pairs.
+def pair_weights(count: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which pairs a sample holds and how often: (image,), (pair,), (pair,) to (kept,), (kept,)."""
+    weight = count[rows] * count[columns]
+    kept = np.flatnonzero(weight)
+    return kept, weight[kept].astype(np.float64)
 
-    What it returns is valid until it is called again.
-    """
+
+class WeightedForm:
+    """The dot-product form of values (rdm, pair) in samples that hold some of the pairs, some of them several times."""
 
     def __init__(self, values: np.ndarray, metric: str) -> None:
         self.metric, self.values = metric, values
-        self.ranks = metric in ("spearman", "rho-a")
-        if self.ranks:
-            self.order = np.argsort(values, axis=1, kind="stable")
-            ordered = np.take_along_axis(values, self.order, axis=1)
-            self.begin, self.end = _runs(values, ordered)
-            self.sorted, self.below, self.upper = np.empty((3, *values.shape))
+        if metric in RANKED:  # integers in the same order are all that is needed, and quick to sort
+            self.values = (stats.rankdata(values, axis=1, method="dense") - 1).astype(np.uint32)
 
-    def ranked(self, weight: np.ndarray) -> np.ndarray:
-        """Return ranks: the weight below a value and half of what is equal to it. One half less than ranks from 1."""
-        np.take(weight, self.order, out=self.sorted, mode="clip")
-        np.cumsum(self.sorted, axis=1, out=self.below)  # up to a value, itself included
-        below = self.below.ravel()
-        np.take(below, self.end, out=self.upper, mode="clip")
-        if self.begin is None:  # no ties: what is below a value is all up to it less its own weight
-            self.upper -= weight / 2
-            return self.upper
-        lower = np.take(below, self.begin, out=self.sorted, mode="clip")
-        lower[self.begin < 0] = 0
-        self.upper += lower
-        self.upper /= 2
-        return self.upper
+    def __call__(self, kept: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return values and their lengths: score = sum over kept pairs of weight · a · b / (length of a · length of b).
 
-    def __call__(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return values and their lengths: score = sum over pairs of weight · a · b / (length of a · length of b)."""
+        Parameters
+        ----------
+        kept : int array, (kept,)
+            Pairs that the sample holds.
+        weight : array, (kept,)
+            How often, above zero.
+
+        Returns
+        -------
+        values : array, (rdm, kept)
+            Ranks are multiples of one half.
+        length : array, (rdm,)
+            NaN where all values are equal.
+        """
         total = weight.sum()
-        values = self.ranked(weight) if self.ranks else self.values
-        if self.ranks:
-            values -= total / 2  # their mean
-        elif self.metric != "cosine":
-            values = values - (values @ weight / total)[:, None]
+        values = self.values.take(kept, axis=1)
+        if self.metric in RANKED:
+            values = weighted_ranks(values, weight) - total / 2  # their mean
+        elif self.metric == "pearson":
+            values -= (values @ weight / max(total, 1))[:, None]
         if self.metric == "rho-a":
-            return values, np.full(len(values), np.sqrt((total**3 - total) / 12))
-        length = np.sqrt(np.einsum("rp,rp->r", values * weight, values))
+            return values, np.full(len(values), np.sqrt((total**3 - total) / 12) or np.nan)
+        length = np.sqrt(values**2 @ weight)
         return values, np.where(length > 1e-12 * np.sqrt(total), length, np.nan)
 
-    def unit(self, weight: np.ndarray) -> np.ndarray:
-        """Return values divided by their lengths."""
-        values, length = self(weight)
-        return values / length[:, None]
 
+def weighted_ranks(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the weight below each value and half of what is equal to it: one half less than ranks from 1.
 
-def _runs(values: np.ndarray, ordered: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
-    """Return where the run of values equal to each one begins and ends in sorted order: ties share their mean rank.
-
-    Places in the flattened (rdm, pair) cumulative sum: the one before the run (negative before the first; None where
-    there are no ties at all) and the last of the run.
+    Parameters
+    ----------
+    values : uint32 array, (row, pair)
+    weight : array, (pair,)
     """
-    row = np.arange(len(values))[:, None] * values.shape[1]
-    begin, end = (
-        np.stack([np.searchsorted(o, v, side=side) for o, v in zip(ordered, values, strict=True)]) - 1
-        for side in ("left", "right")
-    )
-    tied = bool((np.diff(ordered, axis=1) == 0).any())
-    return np.where(begin < 0, -1, begin + row) if tied else None, end + row
+    ranks = np.empty(values.shape)
+    for row, rank in zip(values, ranks, strict=True) if values.size else ():
+        order = _order(row)
+        ordered, total = row.take(order), weight.take(order).cumsum()
+        last = np.flatnonzero(np.concatenate([ordered[1:] != ordered[:-1], [True]]))  # of each run of equals
+        above = total.take(last)
+        middle = (above + np.concatenate([[0.0], above[:-1]])) / 2
+        rank[order] = middle.repeat(last - np.concatenate([[-1], last[:-1]]))
+    return ranks
+
+
+def _order(numbers: np.ndarray) -> np.ndarray:
+    """Return what sorts integers below 2^32; numpy sorts 16 bits by their digits, not by comparing."""
+    order = numbers.astype(np.uint16).argsort(kind="stable")
+    if numbers.max() < 1 << 16:
+        return order
+    return order[(numbers >> 16).astype(np.uint16)[order].argsort(kind="stable")]
 
 
 def _literal_scores(models: np.ndarray, data: np.ndarray, metric: str, drawn: np.ndarray) -> np.ndarray:
