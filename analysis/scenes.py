@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 
+from analysis.nwb import open_nwb, read
+from analysis.screen import FULL_SCENE, view
 from study.commands import unknown
 from study.provenance import provenance
 from study.stimuli import Stimuli
@@ -16,6 +22,7 @@ CITATION = (
     "Natural scenes: de Vries et al. 2020, doi 10.1038/s41593-019-0550-9, (c) Allen Institute, "
     "box-filtered from 918x1174 pixels; non-commercial use."
 )
+FULL_CITATION = CITATION.replace(", box-filtered from 918x1174 pixels", "")
 STAND_IN = "118 patches of the photographs that ship inside scikit-image and scikit-learn (stand-ins for the Allen scenes)"
 
 
@@ -106,24 +113,80 @@ def stand_in_scenes() -> np.ndarray:
     return np.clip(np.stack(patches[:N_SCENES]), 0, 1)
 
 
-def scene_stimuli(size: int = 32, fit: str = "crop") -> Stimuli:
-    """Return the scenes as stimuli, numbered 0 to 117; stand-ins where the Allen scenes are not at hand.
+def read_full_scenes(path: str | Path) -> np.ndarray:
+    """Return the scenes (118, 918, 1174) in [0, 1] at full resolution, from an NWB 1 file of a session with scenes."""
+    with open_nwb(path) as file:
+        name = "stimulus/templates/natural_scenes_image_stack/data"
+        scenes = read(file, name, "a session of the Allen Brain Observatory with natural scenes")
+    if scenes.shape != (N_SCENES, *FULL_SCENE):
+        raise ValueError(
+            f"{path}: the scenes have the shape {scenes.shape}; {(N_SCENES, *FULL_SCENE)} is needed."
+        )
+    return np.asarray(scenes / 255.0)
+
+
+def match_means(images: np.ndarray) -> np.ndarray:
+    """Return images (image, y, x) moved to the mean luminance of all of them; what leaves [0, 1] is cut off."""
+    return np.clip(images - images.mean(axis=(1, 2), keepdims=True) + images.mean(), 0, 1)
+
+
+def normalise_images(images: np.ndarray) -> np.ndarray:
+    """Return images with the mean of all and the mean contrast (standard deviation) of all; cut off at 0 and 1."""
+    spread = images.std(axis=(1, 2), keepdims=True)
+    unit = (images - images.mean(axis=(1, 2), keepdims=True)) / np.where(spread > 0, spread, 1)
+    return np.clip(unit * spread.mean() + images.mean(), 0, 1)
+
+
+LUMINANCE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "as-is": np.asarray,
+    "mean-matched": match_means,
+    "contrast-normalised": normalise_images,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class SceneChoices:
+    """How a network is shown the scenes.
 
     Parameters
     ----------
     size : int
         Pixels per side.
     fit : "crop" or "squash"
+    view : str
+        One of `screen.VIEWS`: the scene alone, on the gray screen, spherically warped, or what of it was seen.
+    luminance : str
+        One of `LUMINANCE`; done last, on what the network is shown.
+    nwb : path, optional
+        Take the scenes at full resolution from this session.
     """
-    scenes = find_scenes()
+
+    size: int = 32
+    fit: str = "crop"
+    view: str = "scene"
+    luminance: str = "as-is"
+    nwb: Path | None = None
+
+
+def show(scenes: np.ndarray, choices: SceneChoices) -> np.ndarray:
+    """Return scenes (image, y, x) in [0, 1] as the network is shown them: (image, size, size) in [0, 1]."""
+    if choices.luminance not in LUMINANCE:
+        raise unknown("luminance", choices.luminance, LUMINANCE)
+    fitted = [fit_images(view(scene, choices.view)[None], choices.size, choices.fit)[0] for scene in scenes]
+    return LUMINANCE[choices.luminance](np.stack(fitted))
+
+
+def scene_stimuli(choices: SceneChoices = SceneChoices()) -> Stimuli:
+    """Return the scenes as stimuli, numbered 0 to 117; stand-ins where the Allen scenes are not at hand."""
+    scenes = find_scenes() if choices.nwb is None else read_full_scenes(choices.nwb)
     simulated = scenes is None
-    images = fit_images(stand_in_scenes() if scenes is None else scenes, size, fit)
-    facts = provenance({"size": size, "fit": fit})
+    images = show(stand_in_scenes() if scenes is None else scenes, choices)
+    config = {k: v for k, v in dataclasses.asdict(choices).items() if k != "nwb"}
+    facts = provenance(config, {} if choices.nwb is None else {"scenes": choices.nwb})
     facts.update(
         simulated=str(simulated).lower(),
         source=STAND_IN if simulated else "Allen natural scenes",
-        citation="" if simulated else CITATION,
-        size=str(size),
-        fit=fit,
+        citation="" if simulated else (CITATION if choices.nwb is None else FULL_CITATION),
+        **{name: str(value) for name, value in config.items()},
     )
     return Stimuli(images, np.arange(N_SCENES), attributes=facts)

@@ -1,15 +1,7 @@
-"""Small NWB files of made-up sessions, written with h5py in the layouts that allensdk opens; what allensdk makes of them.
-
-    python -m tests.analysis.nwb_fixtures tests/analysis/expected_allensdk.npz
-
-(in an environment with allensdk) writes what allensdk itself returns for these files. Where allensdk is absent, the tests
-compare our readers with that.
-"""
+"""Small NWB files of made-up sessions, written with h5py in the layouts that allensdk and DANDI have."""
 
 from __future__ import annotations
 
-import sys
-import tempfile
 import uuid
 from pathlib import Path
 from typing import Any
@@ -20,7 +12,6 @@ import numpy as np
 N_CELLS, N_REPEATS, N_SCENES = 5, 12, 118
 CELL_IDS = np.array([662099026, 662099317, 662099364, 662099400, 662099555])
 EXPERIMENT, SESSION = 501940850, 715093703
-EXPECTED = Path(__file__).with_name("expected_allensdk.npz")
 
 
 def presentations(seed: int, n_repeats: int = N_REPEATS) -> np.ndarray:
@@ -309,61 +300,3 @@ def _write_running(file: h5py.File, arrays: dict[str, Any]) -> None:
         series["data"].attrs.update({"unit": "cm/s", "conversion": 1.0, "resolution": -1.0})
         series["timestamps"] = arrays["speed_time"] + shift
         series["timestamps"].attrs.update({"interval": 1, "unit": "seconds"})
-
-
-# ------------------------------------------------------------------------------------------------ allensdk
-
-
-def ask_allensdk(folder: Path) -> dict[str, np.ndarray]:
-    """Return what allensdk itself makes of the made-up sessions."""
-    return {**_ask_imaging(folder), **_ask_ecephys(folder)}
-
-
-def _ask_imaging(folder: Path) -> dict[str, np.ndarray]:
-    from allensdk.brain_observatory.natural_scenes import NaturalScenes
-    from allensdk.core.brain_observatory_nwb_data_set import BrainObservatoryNwbDataSet
-
-    data_set = BrainObservatoryNwbDataSet(str(write_nwb1(folder / "session.nwb")))
-    old = BrainObservatoryNwbDataSet(str(write_nwb1(folder / "old.nwb", pipeline="1.0")))
-    scenes = NaturalScenes(data_set)
-    table, facts = data_set.get_stimulus_table("natural_scenes"), data_set.get_metadata()
-    response = scenes.mean_sweep_response.astype(float)
-    return {
-        "frame": table["frame"].to_numpy(np.int16),
-        "start": table["start"].to_numpy(np.int32),
-        "cell_id": np.asarray(data_set.get_cell_specimen_ids()),
-        "dff": data_set.get_dff_traces()[1][:, :300],
-        "fluorescence": data_set.get_corrected_fluorescence_traces()[1][:, -300:].astype(np.float32),
-        "old_fluorescence": old.get_corrected_fluorescence_traces()[1][:, :300].astype(np.float32),
-        "speed": data_set.get_running_speed()[0][:300].astype(np.float32),
-        "mean_sweep_response": response.iloc[:, :N_CELLS].to_numpy(np.float32),
-        "sweep_speed": response["dx"].to_numpy(np.float32),
-        "running_p": scenes.peak["p_run_ns"].to_numpy(np.float64),
-        "area": np.array(facts["targeted_structure"]),
-        "depth_um": np.array(facts["imaging_depth_um"]),
-        "cre_line": np.array(facts["cre_line"]),
-        "session": np.array(facts["ophys_experiment_id"]),
-    }
-
-
-def _ask_ecephys(folder: Path) -> dict[str, np.ndarray]:
-    from allensdk.brain_observatory.ecephys.ecephys_session import EcephysSession
-
-    session = EcephysSession.from_nwb_path(str(write_ecephys(folder / "ecephys.nwb")))
-    table = session.get_stimulus_table("natural_scenes")
-    edges = np.array([0, 0.25])
-    counts = session.presentationwise_spike_counts(
-        edges, table.index.to_numpy(), session.units.index.to_numpy()
-    )
-    return {
-        "ecephys_frame": table["frame"].to_numpy(np.float64).astype(np.int16),
-        "ecephys_start": table["start_time"].to_numpy(np.float64),
-        "ecephys_unit": session.units.index.to_numpy(),
-        "ecephys_area": session.units["structure_acronym"].to_numpy(str),
-        "ecephys_counts": counts.to_numpy()[:, 0].astype(np.uint8),
-    }
-
-
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as made:
-        np.savez_compressed(sys.argv[1], **ask_allensdk(Path(made)))

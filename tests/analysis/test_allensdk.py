@@ -18,6 +18,7 @@ from analysis.spikes import SpikeChoices, spike_population
 from study import download
 from tests.analysis import nwb_fixtures as fixtures
 from tests.analysis.allen_server import AllenServer
+from tests.analysis.allensdk_answers import EXPECTED, ask_allensdk
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # allensdk and pandas 1.5 warn about each other
 
@@ -29,8 +30,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def test_the_committed_numbers_are_allensdks(tmp_path: Path) -> None:
-    with np.load(fixtures.EXPECTED) as committed:
-        for name, values in fixtures.ask_allensdk(tmp_path).items():
+    with np.load(EXPECTED) as committed:
+        for name, values in ask_allensdk(tmp_path).items():
             if values.dtype.kind in "US":
                 np.testing.assert_array_equal(values, committed[name], err_msg=name)
             else:

@@ -1,6 +1,6 @@
 """Raw 2-photon and Neuropixels sessions by h5py alone: against allensdk's own numbers, and with bad input.
 
-What allensdk returns for these made-up sessions is committed; the docstring of `nwb_fixtures` has the command.
+What allensdk returns for these made-up sessions is committed; the docstring of `allensdk_answers` has the command.
 """
 
 from __future__ import annotations
@@ -23,12 +23,6 @@ from analysis.spikes import SpikeChoices, spike_counts, spike_population
 from tests.analysis import nwb_fixtures as fixtures
 
 TOLERANCE = 1e-4
-
-
-@pytest.fixture(scope="session")
-def expected() -> dict[str, np.ndarray]:
-    with np.load(fixtures.EXPECTED) as file:
-        return {name: file[name] for name in file.files}
 
 
 @pytest.fixture(scope="session")
