@@ -18,11 +18,11 @@ from trained.configurations import named_config
 
 PROFILES = {
     # scenes: experiment compared with the mouse; digits: experiment judged by FAD
-    "tiny": dict(scenes="tiny-patches", digits="tiny-digits", size=16, seeds=1, samples=256, bootstrap=50, verify=4,
+    "tiny": dict(scenes="tiny-patches", digits="tiny-digits", size=16, seeds=1, samples=256, bootstrap=50, verify=4, twins=1,
                  levels=["exact", "lif"], backend="--backend numpy", dt="--dt-ms 15.625"),
     "quick": dict(scenes="quick-patches", digits="quick-digits", size=32, seeds=1, samples=5120, bootstrap=1000,
-                  verify=32, levels=["exact", "lif"], backend="", dt=""),
-    "full": dict(scenes="patches", digits="mnist", size=32, seeds=5, samples=5120, bootstrap=10000, verify=128,
+                  verify=32, twins=5, levels=["exact", "lif"], backend="", dt=""),
+    "full": dict(scenes="patches", digits="mnist", size=32, seeds=5, samples=5120, bootstrap=10000, verify=128, twins=5,
                  levels=["exact", "lif"], backend="", dt=""),
 }
 VARIANTS = ["sgad", "sgad-mean", "untrained"]
@@ -62,6 +62,14 @@ SHOWN = [f"{P['scenes']}/sgad/seed-0", f"{P['digits']}/sgad/seed-0"]  # drawn be
 COMPARED = [response(m, n, level) for m in SCENE_MODELS for n in ("critic", "generator") for level in P["levels"]]
 DRAWN = [response(SHOWN[1], "generator", level) for level in (*P["levels"], "torch")]
 DRAWN += [response(SHOWN[0], network, "torch") for network in ("critic", "generator")]
+# Critics of the question what spikes do and what the objective does: trained alike, seen by torch.
+TWINS = [
+    f"patches-twins/{critic}-{way}/seed-{n}"
+    for critic in ("spiking", "quantised", "analog")
+    for way in ("em", "bce", "untrained")
+    for n in range(P["twins"])
+]
+SEEN = [response(model, "critic", "torch") for model in TWINS]
 VERIFIED = expand(f"{R}/verify/{{model}}.txt", model=SHOWN)
 
 
@@ -147,6 +155,22 @@ rule rsa:
         images=f"{R}/stimuli.nc",
         responses=COMPARED,
     output: table=f"{R}/rsa.csv", rdms=f"{R}/rdms.nc"
+    params:
+        bootstrap=P["bootstrap"],
+        named=lambda wildcards, input: [f"{f.removeprefix(R + '/responses/').split('--')[0]}={f}" for f in input.responses],
+    shell: "python -m analysis rsa --recording {input.recording} --images {input.images} --responses {params.named} --bootstrap {params.bootstrap} --permutations {params.bootstrap} --out {output.table} --rdms {output.rdms}"
+
+# Not part of `make study`: python -m study run -- twins
+rule twins:
+    input: f"{R}/twins/rsa.csv"
+
+rule rsa_twins:
+    input:
+        code("analysis.command_rsa"),
+        recording=f"{R}/recording.nc",
+        images=f"{R}/stimuli.nc",
+        responses=SEEN,
+    output: table=f"{R}/twins/rsa.csv", rdms=f"{R}/twins/rdms.nc"
     params:
         bootstrap=P["bootstrap"],
         named=lambda wildcards, input: [f"{f.removeprefix(R + '/responses/').split('--')[0]}={f}" for f in input.responses],

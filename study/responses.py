@@ -24,7 +24,8 @@ class Responses:
     stimulus : int array, (stimulus,)
         Ids, as in the stimuli file.
     counts : mapping of layer name to uint16 array, (stimulus, repeat, time_bin, unit)
-        Spikes per bin, layers in the order of the network.
+        Spikes per bin, layers in the order of the network. Of networks without spikes (attribute `units` is "analog")
+        float32 values of the units, in a single bin.
     bin_edges_ms : array, (time_bin + 1,)
         From stimulus onset.
     shapes : mapping of layer name to shape

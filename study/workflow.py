@@ -85,8 +85,9 @@ def _command(profile: str, root: Path, cores: int, extra: list[str]) -> list[str
     return [
         *(sys.executable, "-m", "snakemake"),
         *("--snakefile", str(ROOT / "Snakefile"), "--directory", str(root.resolve())),
-        *("--cores", str(cores), "--config", f"profile={profile}"),
-        *("--nolock", "--rerun-incomplete", "--quiet", "rules", "host"),
+        # Options that take any number of values come before one that takes none: what follows may be targets.
+        *("--cores", str(cores), "--config", f"profile={profile}", "--quiet", "rules", "host"),
+        *("--nolock", "--rerun-incomplete"),
         *extra,
     ]
 

@@ -75,11 +75,18 @@ def single_steps() -> list[GanConfig]:
 
 
 def twins(config: GanConfig) -> list[GanConfig]:
-    """Return spiking, quantised and analog critics, each with both objectives: what is spiking's and what the loss's."""
+    """Return spiking, quantised and analog critics, untrained and with both objectives.
+
+    The generator and all else are equal, so that what the neurons do can be told from what the objective does.
+    """
     return [
-        dataclasses.replace(config, variant=f"{critic}-{objective}", critic=critic, objective=objective)
+        dataclasses.replace(config, variant=f"{critic}-{way}", critic=critic, **switches)
         for critic in ("spiking", "quantised", "analog")
-        for objective in ("em", "bce")
+        for way, switches in (
+            ("em", {"objective": "em"}),
+            ("bce", {"objective": "bce"}),
+            ("untrained", {"n_updates": 0}),
+        )
     ]
 
 

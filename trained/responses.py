@@ -66,13 +66,14 @@ def respond(run: str | Path, role: str, stimuli_path: str | Path) -> Responses:
         name=model.config.name,
         network=role,
         level="torch",
+        units="spikes" if role in model.roles else "analog",
         backend="torch",
         step_ms=step_ms,
         dt_ms=step_ms,
     )
     return Responses(
         stimulus=stimuli.stimulus,
-        counts={p.name: _counts(outputs[p.name]) for p in network.chain[:-1]},
+        counts={p.name: _counts(outputs[p.name], role in model.roles) for p in network.chain[:-1]},
         bin_edges_ms=np.arange(network.n_steps + 1) * step_ms,
         shapes={p.name: p.shape for p in network.chain[:-1]},
         readout=_readout(network, outputs),
@@ -80,9 +81,9 @@ def respond(run: str | Path, role: str, stimuli_path: str | Path) -> Responses:
     )
 
 
-def _counts(spikes: np.ndarray) -> np.ndarray:
-    """Return (stimulus, 1, step, unit) counts from (step, stimulus, unit) spikes."""
-    return spikes.astype(np.uint16).transpose(1, 0, 2)[:, None]
+def _counts(outputs: np.ndarray, spiking: bool) -> np.ndarray:
+    """Return (stimulus, 1, step, unit) counts from (step, stimulus, unit) spikes, or analog values as they are."""
+    return outputs.astype(np.uint16 if spiking else np.float32).transpose(1, 0, 2)[:, None]
 
 
 def _readout(
@@ -93,6 +94,7 @@ def _readout(
     if network.role == "critic":
         score = readout[:, :, -1, 0] / network.n_steps
         return {"voltage": (axes, readout), "score": (axes[:2], score)}
-    frame = 1 / (1 + np.exp(-readout))
+    assert network.decoder is not None
+    frame = readout if network.decoder.activation == "none" else 1 / (1 + np.exp(-readout))
     image = outputs["image"].reshape(len(frame), 1, -1)
     return {"frame": (axes, frame), "image": (("stimulus", "repeat", "unit"), image)}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from study.stimuli import Stimuli, save_stimuli
 from trained.analog import AnalogUnits
 from trained.config import override
 from trained.configurations import CONFIGS, named_config
@@ -16,6 +19,8 @@ from trained.gan import GanTrainer
 from trained.gan_config import GanConfig
 from trained.gan_configurations import single_steps
 from trained.gan_network import GanModel
+from trained.responses import respond
+from trained.runs import train
 
 TINY = named_config("tiny-patches/sgad")
 assert isinstance(TINY, GanConfig)
@@ -147,3 +152,17 @@ def test_analog_networks_have_no_time() -> None:
         dataclasses.replace(TINY, critic="quantised", critic_reset=False)
     with pytest.raises(ValueError, match="generator=analog has no frames"):
         dataclasses.replace(TINY, generator="analog", critic_sees="frames")
+
+
+def test_responses_of_an_analog_critic_are_its_values_in_one_bin(tmp_path: Path) -> None:
+    config = dataclasses.replace(TINY, critic="analog", n_updates=1)
+    run = train(config, 0, tmp_path / "run")
+    images = np.random.default_rng(0).random((5, 16, 16))
+    save_stimuli(Stimuli(images, np.arange(5)), tmp_path / "stimuli.nc")
+    responses = respond(run, "critic", tmp_path / "stimuli.nc")
+    assert responses.attributes["units"] == "analog"
+    values = responses.counts["conv1"]
+    assert values.shape == (5, 1, 1, 4 * 12 * 12)
+    assert values.dtype == np.float32
+    assert values.min() < 0  # LeakyReLU, not a count
+    assert responses.readout["score"][1].shape == (5, 1)
