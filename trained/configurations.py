@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from study.commands import unknown
-from trained import gan_configurations, vae_configurations
+from trained import classifier_configurations, gan_configurations, vae_configurations
 from trained.config import RunConfig
 
 CONFIGS: dict[str, RunConfig] = {
-    config.name: config for config in [*gan_configurations.CONFIGS, *vae_configurations.CONFIGS]
+    config.name: config
+    for config in [
+        *gan_configurations.CONFIGS,
+        *vae_configurations.CONFIGS,
+        *classifier_configurations.CONFIGS,
+    ]
 }
 
 

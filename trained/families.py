@@ -8,6 +8,9 @@ from typing import Any
 
 from study.commands import unknown
 from trained import gan
+from trained.classifier import ClassifierModel
+from trained.classifier_config import ClassifierConfig
+from trained.classifier_training import ClassifierTrainer
 from trained.config import RunConfig, from_mapping
 from trained.gan_config import GanConfig
 from trained.gan_network import GanModel
@@ -41,6 +44,7 @@ FAMILIES: dict[str, Family] = {
     for family in (
         Family(GanConfig, GanModel, gan.GanTrainer),
         Family(VAEConfig, VAE, VAETrainer),
+        Family(ClassifierConfig, ClassifierModel, ClassifierTrainer),
     )
 }
 

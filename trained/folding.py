@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from study import network as spec
+from trained.max_pool import MaxPool
 from trained.network import Population, SpikingNetwork
 from trained.neuron import Membrane
-from trained.pooling import MaxPool
 
 
 def export_network(

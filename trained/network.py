@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from study.network import LIF, LeakyIntegrator, Neuron, Shape
 from trained.analog import AnalogUnits
+from trained.average_pooling import average_pool
 from trained.decoder import AbstractDecoder
+from trained.max_pool import MaxPool
 from trained.neuron import Membrane
-from trained.pooling import MaxPool
 
 TAU = 2.0  # steps; SGAD's released LIF and readout
 SPIKING = LIF(decay=1 - 1 / TAU, gain=1 / TAU)
@@ -63,7 +64,7 @@ class Population(nn.Module):
         n_time, n_batch = x.shape[:2]
         folded = x.reshape(n_time * n_batch, *self.input_shape)
         if self.pool > 1:
-            folded = nn.functional.avg_pool2d(folded, self.pool)
+            folded = average_pool(folded, self.pool)
         if isinstance(self.synapse, nn.Linear):
             folded = folded.flatten(1)
         current = self.synapse(folded)

@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from trained.max_pool import MaxPool
 from trained.network import Population, SpikingNetwork
-from trained.pooling import MaxPool
 
 # Picojoule in 45 nm, float32 (Horowitz 2014, ISSCC, doi 10.1109/ISSCC.2014.6757323): an addition, and a multiplication
 # and an addition.
