@@ -1,4 +1,5 @@
 // Neurons over all steps in one pass over memory, forward and backward. Equations: study.network and trained/scan.py.
+// At the end, average pooling of their spikes (trained/average_pooling.py).
 //
 // Arrays are (step, unit), units contiguous. A thread takes a block of units through all steps with its state in cache. What
 // backward needs of the membrane is computed again from the current, which costs less than to write and read it.
@@ -222,6 +223,44 @@ void backward(const Job& job) {
     }
 }
 
+// Two rows of `width` become one of width / 2, or one becomes two. Images of even height lie row pair after row pair.
+template <typename Element>
+void pool_rows(const Element* in, Element* out, Index width) {
+    using Real = typename Arithmetic<Element>::Real;
+    const Element* below = in + width;
+    for (Index x = 0; x < width / 2; ++x)
+        put(out[x], (real(in[2 * x]) + real(in[2 * x + 1]) + real(below[2 * x]) + real(below[2 * x + 1])) * Real(0.25));
+}
+
+template <typename Element>
+void unpool_rows(const Element* in, Element* out, Index width) {
+    using Real = typename Arithmetic<Element>::Real;
+    for (Index x = 0; x < width / 2; ++x) {
+        Element quarter;
+        put(quarter, real(in[x]) * Real(0.25));
+        out[2 * x] = out[2 * x + 1] = out[width + 2 * x] = out[width + 2 * x + 1] = quarter;
+    }
+}
+
+template <bool forwards, typename Element>
+void pool(const void* from, void* to, Index n_pairs, Index width, [[maybe_unused]] int threads) {
+    const Element* in = static_cast<const Element*>(from);
+    Element* out = static_cast<Element*>(to);
+#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1 && n_pairs * width >= SMALL)
+    for (Index pair = 0; pair < n_pairs; ++pair)
+        if (forwards)
+            pool_rows(in + pair * 2 * width, out + pair * (width / 2), width);
+        else
+            unpool_rows(in + pair * (width / 2), out + pair * 2 * width, width);
+}
+
+template <bool forwards>
+void pool_of_type(const void* in, void* out, Index n_pairs, Index width, std::int32_t type, std::int32_t threads) {
+    if (type == 0) pool<forwards, float>(in, out, n_pairs, width, threads);
+    if (type == 1) pool<forwards, double>(in, out, n_pairs, width, threads);
+    if (type == 2) pool<forwards, BFloat16>(in, out, n_pairs, width, threads);
+}
+
 }  // namespace
 
 extern "C" {
@@ -236,5 +275,14 @@ void scan_backward(const Job* job) {
     if (job->type == 0) backward<float>(*job);
     if (job->type == 1) backward<double>(*job);
     if (job->type == 2) backward<BFloat16>(*job);
+}
+
+// Means of 2 x 2 neighbours, and backward a quarter to each. width: of the larger image; n_pairs: its rows, two and two.
+void pool_forward(const void* in, void* out, Index n_pairs, Index width, std::int32_t type, std::int32_t threads) {
+    pool_of_type<true>(in, out, n_pairs, width, type, threads);
+}
+
+void pool_backward(const void* in, void* out, Index n_pairs, Index width, std::int32_t type, std::int32_t threads) {
+    pool_of_type<false>(in, out, n_pairs, width, type, threads);
 }
 }

@@ -84,6 +84,28 @@ def backward(current: Tensor, grad_out: Tensor, rule: Rule, learn: bool) -> tupl
     return grad_current, sums
 
 
+def pool(x: Tensor) -> Tensor:
+    """Return the means of 2 x 2 neighbours of images, (image, channel, y, x) with even sides."""
+    *shape, height, width = x.shape
+    return _resized("pool_forward", x, x.new_empty(*shape, height // 2, width // 2))
+
+
+def unpool(x: Tensor) -> Tensor:
+    """Return images of twice the size, a quarter of every value at each of its 2 x 2 places."""
+    *shape, height, width = x.shape
+    return _resized("pool_backward", x, x.new_empty(*shape, height * 2, width * 2))
+
+
+def _resized(function: str, x: Tensor, out: Tensor) -> Tensor:
+    x = x.contiguous()
+    width = max(x.shape[-1], out.shape[-1])
+    n_pairs = max(x.numel(), out.numel()) // (2 * width) if out.numel() else 0
+    sizes = (ctypes.c_int64(n_pairs), ctypes.c_int64(width))
+    addresses = (ctypes.c_void_p(x.data_ptr()), ctypes.c_void_p(out.data_ptr()))
+    getattr(library(), function)(*addresses, *sizes, TYPES[x.dtype], torch.get_num_threads())
+    return out
+
+
 def _step_by_step(current: Tensor) -> Tensor:
     """Return the current with each step in one piece of memory, in whatever order the units lie there."""
     folded = current.flatten(0, 1)
