@@ -15,13 +15,23 @@ from analysis.baselines import BASELINES
 from analysis.ceiling import CEILINGS
 from analysis.compare import METRICS, require_metric
 from analysis.intervals import INTERVALS
-from analysis.model_rdms import ModelRdm, RdmChoices, baseline_rdms, layer_rdms, match_stimuli, save_rdms
-from analysis.rdm import DISTANCES, SILENT_RULES
+from analysis.model_rdms import (
+    SPLITS,
+    ModelRdm,
+    RdmChoices,
+    baseline_rdms,
+    layer_rdms,
+    match_stimuli,
+    save_rdms,
+)
+from analysis.noise import COVARIANCES
+from analysis.rdm import SILENT_RULES
 from analysis.recording_file import Recording, load_recording
 from analysis.rsa import RsaChoices, analyse
 from analysis.scenes import find_scenes
 from analysis.simulated_source import NOTICE
 from analysis.table import Row, save_table
+from analysis.trial_rdm import ALL_DISTANCES, Distance, with_distance
 from study.files import sha256
 from study.provenance import provenance
 from study.stimuli import Stimuli, load_stimuli
@@ -44,7 +54,15 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--baselines", nargs="+", default=list(BASELINES), choices=list(BASELINES), metavar="NAME"
     )
-    parser.add_argument("--distance", default="correlation", help=", ".join(DISTANCES))
+    parser.add_argument("--distance", default="correlation", help=", ".join(ALL_DISTANCES))
+    parser.add_argument(
+        "--site-distance", help="make the sites' RDMs anew from single trials; default: as they were recorded"
+    )
+    parser.add_argument(
+        "--noise", default="ledoit-wolf", help=f"for mahalanobis and crossnobis: {', '.join(COVARIANCES)}"
+    )
+    parser.add_argument("--split", default="none", help=f"layers into parts: {', '.join(SPLITS)}")
+    parser.add_argument("--channel-groups", type=int, default=4, help="of --split channels (default 4)")
     parser.add_argument(
         "--silent", default="exclude", help=f"stimuli without a pattern: {', '.join(SILENT_RULES)}"
     )
@@ -73,7 +91,14 @@ def handle(arguments: argparse.Namespace) -> None:
     began = time.perf_counter()
     require_metric(arguments.metric)
     window = tuple(arguments.window) if arguments.window else None
-    rdm_choices = RdmChoices(arguments.distance, arguments.silent, window)
+    rdm_choices = RdmChoices(
+        arguments.distance,
+        arguments.silent,
+        window,
+        arguments.noise,
+        arguments.split,
+        arguments.channel_groups,
+    )
     choices = RsaChoices(
         arguments.metric,
         arguments.ceiling,
@@ -86,6 +111,8 @@ def handle(arguments: argparse.Namespace) -> None:
         arguments.interval,
     )
     recording = load_recording(arguments.recording)
+    if arguments.site_distance is not None:
+        recording = with_distance(recording, Distance(arguments.site_distance, arguments.noise))
     files = named_files(arguments.responses)
     models = [m for name, path in files for m in layer_rdms(name, path, recording.stimulus, rdm_choices)]
     if arguments.images is not None:

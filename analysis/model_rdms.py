@@ -11,8 +11,11 @@ import numpy as np
 import xarray as xr
 
 from analysis.baselines import BASELINES, baseline_patterns
-from analysis.rdm import dissimilarity, is_silent
+from analysis.layer_parts import SPLITS, layer_parts, window_text
+from analysis.rdm import is_silent
 from analysis.recording_file import RDM_DIMS
+from analysis.trial_rdm import TRIAL_DISTANCES, Distance, trial_rdm
+from study.commands import unknown
 from study.netcdf import read_group, require_variable, write_groups
 from study.responses import HINT as RESPONSES_HINT
 from study.responses import layer_names, load_attributes, load_layer
@@ -80,26 +83,41 @@ class RdmChoices:
     Parameters
     ----------
     distance : str
-        One of `rdm.DISTANCES`.
+        One of `trial_rdm.ALL_DISTANCES`.
     silent : "exclude" or "one"
     window_ms : (start, stop), optional
         Which part of a response counts; all of it by default.
+    noise : str
+        One of `noise.COVARIANCES`, for distances of single trials.
+    split : str
+        One of `layer_parts.SPLITS`: a layer's units and time together, bin by bin of time, or group by group of channels. Parts are
+        layers of their own, named such as `conv1/31-62ms` and `conv1/channels-2`.
+    n_groups : int
+        Of channels.
     """
 
     distance: str = "correlation"
     silent: str = "exclude"
     window_ms: tuple[float, float] | None = None
+    noise: str = "ledoit-wolf"
+    split: str = "none"
+    n_groups: int = 4
+
+    def __post_init__(self) -> None:
+        Distance(self.distance, self.noise, self.silent)
+        if self.split not in SPLITS:
+            raise unknown("split of layers", self.split, SPLITS)
 
     @property
     def window(self) -> str:
         """The window in words."""
-        return "all" if self.window_ms is None else f"{self.window_ms[0]:g}-{self.window_ms[1]:g} ms"
+        return "all" if self.window_ms is None else window_text(*self.window_ms)
 
 
 def layer_rdms(model: str, path: str | Path, stimulus: np.ndarray, choices: RdmChoices) -> list[ModelRdm]:
     """Return the RDM of every spiking layer of a responses file, and of a generator's decoded image.
 
-    A pattern is the number of spikes of every unit in the window, mean over repeats.
+    A pattern is the number of spikes of every unit in the window, mean over repeats. A decoded image is never split.
 
     Parameters
     ----------
@@ -110,20 +128,20 @@ def layer_rdms(model: str, path: str | Path, stimulus: np.ndarray, choices: RdmC
     choices : RdmChoices
     """
     attributes = load_attributes(path)
+    names = (model, attributes.get("network", ""), attributes.get("level", ""))
     entries = []
     for layer in layer_names(path):
         counts, ids = load_layer(path, layer)
-        order = match_stimuli(ids, stimulus, path)
-        bins = _bins(path, layer, choices.window_ms)
-        patterns = counts[..., bins, :].sum(axis=2, dtype=np.float64).mean(axis=1)[order]
-        entries.append((layer, patterns, choices.window))
+        counts = counts[match_stimuli(ids, stimulus, path)]
+        for suffix, part, window in layer_parts(
+            counts, path, layer, choices.window_ms, choices.split, choices.n_groups
+        ):
+            entries.append(_entry((*names, layer + suffix), part, choices, window))
     image = _decoded_image(path)
     if image is not None:
-        entries.append((IMAGE_LAYER, image[match_stimuli(load_ids(path), stimulus, path)], "all"))
-    return [
-        _entry((model, attributes.get("network", ""), attributes.get("level", ""), layer), p, choices, window)
-        for layer, p, window in entries
-    ]
+        image = image[match_stimuli(load_ids(path), stimulus, path)]
+        entries.append(_entry((*names, IMAGE_LAYER), image, choices, "all"))
+    return entries
 
 
 def load_ids(path: str | Path) -> np.ndarray:
@@ -132,28 +150,11 @@ def load_ids(path: str | Path) -> np.ndarray:
 
 
 def _decoded_image(path: str | Path) -> np.ndarray | None:
-    """Return a generator's decoded image (stimulus, unit), mean over repeats; None where there is none."""
+    """Return a generator's decoded image (stimulus, repeat, unit); None where there is none."""
     readout = read_group(path, "responses", RESPONSES_HINT, group="readout")
     if "image" not in readout:
         return None
-    return require_variable(readout, "image", ("stimulus", "repeat", "unit"), path).mean(axis=1)
-
-
-def _bins(path: str | Path, layer: str, window_ms: tuple[float, float] | None) -> np.ndarray:
-    """Return which time bins lie wholly inside the window."""
-    edges = require_variable(
-        read_group(path, "responses", RESPONSES_HINT, group=layer), "bin_edges_ms", ("edge",), path
-    )
-    if window_ms is None:
-        return np.ones(len(edges) - 1, bool)
-    start, stop = window_ms
-    inside = (edges[:-1] >= start - 1e-9) & (edges[1:] <= stop + 1e-9)
-    if not inside.any():
-        raise ValueError(
-            f"{path}: no time bin lies inside the window {start:g} to {stop:g} ms; the bins run from {edges[0]:g} to "
-            f"{edges[-1]:g} ms in steps of {edges[1] - edges[0]:g}."
-        )
-    return inside
+    return require_variable(readout, "image", ("stimulus", "repeat", "unit"), path)
 
 
 def match_stimuli(ids: np.ndarray, wanted: np.ndarray, path: str | Path) -> np.ndarray:
@@ -179,17 +180,18 @@ def match_stimuli(ids: np.ndarray, wanted: np.ndarray, path: str | Path) -> np.n
 
 
 def _entry(
-    names: tuple[str, str, str, str], patterns: np.ndarray, choices: RdmChoices, window: str
+    names: tuple[str, str, str, str], response: np.ndarray, choices: RdmChoices, window: str
 ) -> ModelRdm:
+    """Return the entry of a response (stimulus, repeat, unit)."""
     try:
-        matrix = dissimilarity(patterns, choices.distance, choices.silent)
+        matrix = trial_rdm(response, Distance(choices.distance, choices.noise, choices.silent))
     except ValueError as error:
         raise ValueError(f"{'/'.join(filter(None, names))}: {error}") from error
     return ModelRdm(
         *names,
         matrix=matrix,
-        n_units=patterns.shape[1],
-        n_silent=int(is_silent(patterns).sum()),
+        n_units=response.shape[2],
+        n_silent=int(is_silent(response.mean(axis=1)).sum()),
         distance=choices.distance,
         window=window,
     )
@@ -218,9 +220,11 @@ def baseline_rdms(
         source = scenes if baseline.reference else images
         if source is None:
             continue
-        chosen = dataclasses.replace(choices, distance=baseline.distance or choices.distance)
-        names_ = (f"{BASELINE}/{name}", "", "", name)
-        entries.append(_entry(names_, baseline_patterns(name, source), chosen, "none"))
+        # images have no trials and no noise: what whitens networks and sites leaves them plain
+        distance = "euclidean" if choices.distance in TRIAL_DISTANCES else choices.distance
+        chosen = dataclasses.replace(choices, distance=baseline.distance or distance)
+        patterns = baseline_patterns(name, source)[:, None]
+        entries.append(_entry((f"{BASELINE}/{name}", "", "", name), patterns, chosen, "none"))
     return entries
 
 

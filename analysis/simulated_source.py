@@ -16,6 +16,7 @@ from analysis.gabor import FREQUENCIES, N_ORIENTATIONS, gabor_energy
 from analysis.rdm import dissimilarity
 from analysis.recording_file import Recording
 from analysis.trials import rdm_reliability
+from analysis.units import make_units
 from study.provenance import provenance
 from study.stimuli import Stimuli, load_stimuli
 
@@ -47,9 +48,10 @@ def simulate(stimuli: Stimuli, seed: int = 0, stimuli_path: str | Path | None = 
     generator = np.random.default_rng(seed)
     energy = gabor_energy(stimuli.values, max(1, stimuli.values.shape[1] // N_BLOCKS))
     energy = energy.reshape(len(energy), len(FREQUENCIES), -1)
-    matrices, ceilings = [], []
+    matrices, ceilings, trials = [], [], []
     for bands in SITES.values():
         response = _trials(energy[:, bands].reshape(len(energy), -1), generator)
+        trials.append(response)
         matrices.append(dissimilarity(response.mean(axis=1), silent="one"))
         ceilings.append(rdm_reliability(response))
     facts = provenance({"seed": seed}, {} if stimuli_path is None else {"stimuli": stimuli_path})
@@ -65,6 +67,8 @@ def simulate(stimuli: Stimuli, seed: int = 0, stimuli_path: str | Path | None = 
         dissimilarity=np.stack(matrices),
         ceiling=np.array(ceilings),
         n_cells=np.full(len(SITES), N_CELLS),
+        response=np.concatenate(trials, axis=2),
+        units=make_units(N_CELLS * len(SITES), {"area": "simV1", "site": np.repeat(list(SITES), N_CELLS)}),
         attributes=facts,
     )
 
