@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from tqdm import tqdm
 
-from bio.backends import Job, find_backend
+from bio.backends import LIMITS, Job, find_backend
 from bio.levels import Level, find_level
 from bio.network import assemble, si_rows
 from bio.precision import use_precision
@@ -124,7 +124,8 @@ def simulate(
             precision=precision,
             processes=n_processes,
         )
-        | {name: network.provenance[name] for name in ("name", "seed") if name in network.provenance},
+        | {name: network.provenance[name] for name in ("name", "seed") if name in network.provenance}
+        | ({"backend_covers": LIMITS[backend]} if backend in LIMITS else {}),
     )
 
 

@@ -1,12 +1,19 @@
 """Backends: where the equations run. Adding one means adding a file and a line here."""
 
-from bio.backends import cpp_standalone, numpy
+from bio.backends import cpp_standalone, cuda_host, cuda_standalone, numpy
 from bio.backends.batch import Backend, Batch, Job
 from study.commands import unknown
 
-BACKENDS: dict[str, Backend] = {"numpy": numpy.run, "cpp_standalone": cpp_standalone.run}
+BACKENDS: dict[str, Backend] = {
+    "numpy": numpy.run,
+    "cpp_standalone": cpp_standalone.run,
+    "cuda_standalone": cuda_standalone.run,
+    "cuda_host": cuda_host.run,
+}
+# What a backend's results do not show, for their attributes.
+LIMITS = {"cuda_host": cuda_host.COVERS}
 
-__all__ = ["BACKENDS", "Backend", "Batch", "Job", "find_backend"]
+__all__ = ["BACKENDS", "LIMITS", "Backend", "Batch", "Job", "find_backend"]
 
 
 def find_backend(name: str) -> Backend:

@@ -95,7 +95,7 @@ class Program:
         recorded = _recorded(results, monitor, monitor.record_variables[0], monitor.source.N)
         return Batch(
             spikes={
-                name: (_recorded(results, spikes, "i"), _recorded(results, spikes, "t"))
+                name: _in_order(_recorded(results, spikes, "i"), _recorded(results, spikes, "t"))
                 for name, spikes in self.built.spikes.items()
             },
             readout=recorded.reshape(-1, monitor.source.N),
@@ -123,6 +123,12 @@ def _recorded(results: Path, monitor: Any, name: str, width: int = 1) -> np.ndar
             f"its results were cut short; is the disk that holds {results.parent} full? Choose another with TMPDIR."
         )
     return values
+
+
+def _in_order(unit: np.ndarray, time: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sort spikes by time, then unit: brian2cuda's come in any order within a time step."""
+    order = np.lexsort((unit, time))
+    return unit[order], time[order]
 
 
 def check_output(returncode: int, messages: list[str]) -> None:

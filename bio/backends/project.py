@@ -14,7 +14,7 @@ from typing import Any
 import brian2
 import numpy as np
 from brian2.core.variables import ArrayVariable
-from brian2.devices.device import reset_device, set_device
+from brian2.devices.device import get_device, reset_device, set_device
 
 from bio.backends.batch import Job
 from bio.network import BrianNetwork
@@ -23,6 +23,7 @@ REPORT = 'std::cout << "completed " << completed << std::endl;'
 DATA = "static_arrays"  # the folder, below the one it runs in, that a program of Brian2 reads arrays from
 DURATION = "run_duration"
 SET_ONE = "set_by_single_value"
+RANDOM_NUMBERS = "_run_random_number_buffer"  # brian2cuda runs it once for every clock
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,17 +69,22 @@ def generate(job: Job, folder: Path) -> Project:
     """Write the sources of the job's network to `folder`/sources and its arrays to `folder`/static_arrays.
 
     The active device must be a standalone one. The number of stimuli is part of Brian2's sources, so they are written
-    for the next power of two; how long a run lasts is data.
+    for the next power of two; how long a run lasts is data. Brian2 goes through sets, whose order differs from
+    process to process: here they are sorted, for the text must not.
     """
     gc.collect()  # Brian2 numbers the names of what is alive: earlier networks must be gone
     n_stimuli, *shape = job.batches[0].shape
     capacity = 1 << (n_stimuli - 1).bit_length()
     built = job.build(np.zeros((capacity, *shape)))
     sources, data = folder / "sources", folder / DATA
-    device = brian2.device
+    device = get_device()
+    for monitor in built.spikes.values():
+        _sort(monitor.template_kwds["record_variables"])
     built.network.run(built.duration, report=REPORT, report_period=0.5 * brian2.second, namespace={})
-    device.static_arrays[DURATION] = np.array([built.timing.run_s(n_stimuli)])
+    not_shown = capacity - n_stimuli
+    device.static_arrays[DURATION] = np.array([float(built.duration) - not_shown * built.timing.period_s])
     device.main_queue[:] = _without_data(device, built)
+    device.clocks = sorted(device.clocks, key=lambda clock: clock.name)
     device.build(directory=str(sources), compile=False, run=False)
     shutil.move(sources / DATA, data)
     return Project(sources, data, built)
@@ -90,7 +96,7 @@ def _without_data(device: Any, built: BrianNetwork) -> list[tuple[str, Any]]:
         device.get_array_name(variable, access_data=False): variable.dtype
         for group in (*built.groups.values(), *built.kernels.values())
         for variable in group.variables.values()
-        if isinstance(variable, ArrayVariable) and variable.owner.name == group.name
+        if isinstance(variable, ArrayVariable) and variable.owner.name == group.name and variable.size == 1
     }
     queue: list[tuple[str, Any]] = []
     for action, arguments in _in_order(device.main_queue):
@@ -99,15 +105,30 @@ def _without_data(device: Any, built: BrianNetwork) -> list[tuple[str, Any]]:
             stored = device.static_array(name, np.array([float(value)], learned[name]))
             action, arguments = "set_by_array", (name, stored, False)
         elif action == "run_network":
-            _, lines = arguments
-            duration = repr(float(built.duration))
-            lines[:] = [line.replace(f".run({duration},", f".run({DURATION}[0],") for line in lines]
+            arguments = (arguments[0], _run_lines(arguments[1], float(built.duration)))
         queue.append((action, arguments))
     return queue
 
 
+def _run_lines(lines: list[str], duration_s: float) -> list[str]:
+    """Return the lines that run the network for as long as the data say, and so in an order of their own."""
+    timed = [line.replace(f".run({duration_s!r},", f".run({DURATION}[0],") for line in lines]
+    if timed == lines:
+        raise RuntimeError(
+            f"Brian2 wrote no run of {duration_s!r} s; is this version of it known to work here?"
+        )
+    together = groupby(timed, key=lambda line: RANDOM_NUMBERS in line)
+    return [line for same, group in together for line in (sorted(group) if same else group)]
+
+
 def _in_order(queue: list[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """Sort assignments that follow one another by name: Brian2 lists clocks in the order of their memory addresses."""
+    """Sort assignments that follow one another by name."""
     for action, group in groupby(queue, key=lambda item: item[0]):
         together = list(group)
         yield from sorted(together, key=lambda item: item[1][0]) if action == SET_ONE else together
+
+
+def _sort(mapping: dict[str, Any]) -> None:
+    items = sorted(mapping.items())
+    mapping.clear()
+    mapping.update(items)

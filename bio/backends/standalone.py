@@ -30,6 +30,8 @@ class Toolchain:
         All that decides the program besides its sources: compiler, version, flags.
     compile : callable (sources) -> path
         Makes the program from a folder of sources, which it may write to.
+    amend : callable (project) -> None
+        Corrects the sources that Brian2 wrote.
     """
 
     backend: str
@@ -37,6 +39,7 @@ class Toolchain:
     preferences: Callable[[], Mapping[str, Any]]
     recipe: Callable[[], str]
     compile: Callable[[Path], Path]
+    amend: Callable[[Project], None] = lambda project: None
 
 
 def run_standalone(job: Job, toolchain: Toolchain) -> Iterator[Batch]:
@@ -54,6 +57,7 @@ def run_standalone(job: Job, toolchain: Toolchain) -> Iterator[Batch]:
         standalone_device(toolchain.device, toolchain.preferences()),
     ):
         project = generate(job, Path(folder))
+        toolchain.amend(project)
         program = Program(make_program(project, job, toolchain, Path(folder) / "main"), project, job)
         try:
             with concurrent.futures.ThreadPoolExecutor(job.n_processes) as pool:
