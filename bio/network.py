@@ -176,6 +176,7 @@ def _add_source(built: BrianNetwork, presentation: Presentation, clock: Any) -> 
         presentation.n_input,
         "shown = stimulus_rows(t, i) : 1",
         threshold=fires,
+        reset="",
         clock=clock,
         name="stimulus_source",  # no layer's name holds an underscore
         namespace={"stimulus_rows": built.stimulus},
