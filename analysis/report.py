@@ -12,6 +12,7 @@ from typing import Any
 
 import jinja2
 
+from analysis.explorer import explorer_json
 from analysis.figures.catalogue import FIGURES
 from analysis.figures.footer import SIMULATED, footer_text
 from analysis.results import Results
@@ -85,6 +86,7 @@ def write_report(results: Results, figures: Path, path: Path) -> None:
         choices=choices(results),
         tables=[t for t in (part(results) for part in (_summary, _contrasts, _metrics, _all_rows)) if t.rows],
         checks=results.checks,
+        explorer=explorer_json(results),
         provenance=provenance_tables(results),
     )
     write_text(path, page)
