@@ -90,8 +90,10 @@ def move(x: Images, random: torch.Generator) -> Images:
     angle = (2 * draws[0] - 1) * math.radians(ROTATION_DEGREES)
     scale = SCALES[0] + (SCALES[1] - SCALES[0]) * draws[1]
     cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
-    shift = 2 * TRANSLATION * (2 * draws[2:] - 1)  # affine_grid counts a side as 2
-    matrix = torch.stack([torch.stack([cos, -sin, shift[0]], 1), torch.stack([sin, cos, shift[1]], 1)], 1)
+    dx, dy = 2 * TRANSLATION * (2 * draws[2:] - 1)  # affine_grid counts a side as 2
+    # From places of the new image to places of the old: first back by the shift, then turned and scaled.
+    rows = [cos, -sin, sin * dy - cos * dx], [sin, cos, -sin * dx - cos * dy]
+    matrix = torch.stack([torch.stack(row, 1) for row in rows], 1)
     grid = nn.functional.affine_grid(matrix, list(x.shape), align_corners=False)
     return nn.functional.grid_sample(x, grid, align_corners=False)
 

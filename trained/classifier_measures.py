@@ -15,7 +15,7 @@ def accuracy(model: ClassifierModel, n_samples: int = 0) -> list[Row]:
     test = data_set(model.config.dataset).load("test")
     rows = []
     for network, what in ((model.classifier, "final"), (model.selected, "selected on validation images")):
-        right = count_right(network, test.images, test.labels)
+        right = count_right(network, test.images.to(next(model.parameters()).dtype), test.labels)
         detail = f"{what}, test split of {test.source}"
         rows.append(row("accuracy, %", 100 * right / len(test.labels), len(test.labels), detail))
     n = model.config.n_validation
@@ -28,7 +28,7 @@ def activity(model: ClassifierModel, n_samples: int = 0) -> list[Row]:
     """Return spikes per image and layer over N_ACTIVITY test images, and the learned constants of every layer."""
     images = data_set(model.config.dataset).load("test").images[:N_ACTIVITY]
     with torch.no_grad():
-        states = model.selected.eval().states(images)
+        states = model.selected.eval().states(images.to(next(model.parameters()).dtype))
     rows = [
         row("spikes per image", s.sum().item() / len(images), len(images), f"classifier {name}")
         for name, s in states.items()

@@ -222,7 +222,7 @@ def test_published_sizes_have_the_published_number_of_parameters() -> None:
 # ----------------------------------------------------------------------------------------------- training
 
 
-@pytest.mark.parametrize("name", ARMS)
+@pytest.mark.parametrize("name", ["fsvae-alif", "esvae-mixture"])
 def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, name: str) -> None:
     config = arm(name)
     whole = runs.train(dataclasses.replace(config, n_updates=4), 0, tmp_path / "whole")
