@@ -15,11 +15,6 @@ import brian2
 from bio.backends.project import Project
 
 PREFIX = "devices.cuda_standalone.cuda_backend."
-INSTALL = (
-    "pip install '.[cuda]'"
-    if sys.version_info >= (3, 12)
-    else "pip install '.[cuda]' && pip install --no-deps brian2cuda==1.0a7"
-)
 # No -use_fast_math, which brian2cuda has by default, and no fused multiply-add: rounded as on a CPU, sum by sum.
 NVCC_FLAGS = ["-w", "-std=c++17", "-fmad=false"]
 # brian2cuda's makefile says c++11 and Thrust needs 17: the last word counts, for nvcc and for the compiler behind it.
@@ -40,12 +35,19 @@ def require_brian2cuda(backend: str) -> None:
         importlib.import_module("brian2cuda")
     except ImportError as error:
         raise ValueError(
-            f"backend {backend} needs brian2cuda ({error}); install it with `{INSTALL}` (it is GPL-3.0, and so not a "
-            "part of this package), or use backend cpp_standalone."
+            f"backend {backend} needs brian2cuda ({error}); install it with "
+            f"`{install(backend.replace('_standalone', '').replace('_', '-'))}` (it is GPL-3.0, and so not a part of this "
+            "package), or use backend cpp_standalone."
         ) from error
     # It tells at length which preferences it was given.
     for part in ("device", "utils.gputools"):
         brian2.BrianLogger.suppress_hierarchy(f"brian2cuda.{part}")
+
+
+def install(extra: str) -> str:
+    """Return the commands that install what a backend needs; brian2cuda's pin excludes the Brian2 of Python 3.11."""
+    ours = f"pip install '.[{extra}]'"
+    return ours if sys.version_info >= (3, 12) else f"{ours} && pip install --no-deps brian2cuda==1.0a7"
 
 
 def cuda_preferences(
@@ -120,5 +122,5 @@ def thrust_folder() -> Path:
         if (folder / "thrust").is_dir():
             return folder
     raise ValueError(
-        f"CUDA's headers (Thrust) were not found; install them with `{INSTALL}` or set CUDA_PATH to a CUDA toolkit."
+        f"CUDA's headers (Thrust) were not found; install them with `{install('cuda-host')}` or set CUDA_PATH to a CUDA toolkit."
     )
