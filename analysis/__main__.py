@@ -15,6 +15,7 @@ def parser() -> Parser:
         command_record,
         command_report,
         command_rsa,
+        command_sanity,
         command_stimuli,
         command_summary,
     )
@@ -28,6 +29,7 @@ def parser() -> Parser:
         command_figures,
         command_report,
         command_summary,
+        command_sanity,
     ):
         module.add(commands)
     return main_parser

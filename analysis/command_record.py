@@ -37,6 +37,7 @@ ONLY = {
     "presence_ratio": ("allen-neuropixels", "dandi-neuropixels"),
     "isi_violations": ("allen-neuropixels", "dandi-neuropixels"),
     "amplitude_cutoff": ("allen-neuropixels", "dandi-neuropixels"),
+    "z_score": ("session", *RAW),
     "areas": RAW,
     "min_units": RAW,
     "reliability": RAW,
@@ -119,6 +120,12 @@ def _add_responses(parser: Any) -> None:
 
 def _add_units(parser: Any) -> None:
     group = parser.add_argument_group("which units count")
+    group.add_argument(
+        "--z-score",
+        action="store_const",
+        const=True,
+        help="every unit z-scored over stimuli before the RDM (default: not, so loud units dominate)",
+    )
     usual = ", ".join(f"{name} {value:g}" for name, value in RELIABILITY.items())
     group.add_argument(
         "--areas", nargs="+", metavar="AREA", help=f"(default all of {', '.join(included('area'))})"
@@ -165,7 +172,15 @@ def choices_of(arguments: argparse.Namespace) -> Choices:
     session = given.get("session", [ITEM])
     if source not in RAW and len(session) > 1:
         raise ValueError(f"--session was given {len(session)} names; --source {source} takes one.")
-    return Choices(arguments.gray, given.get("lag", 1), session[0], arguments.stimuli, arguments.seed, raw)
+    return Choices(
+        gray=arguments.gray,
+        lag=given.get("lag", 1),
+        session=session[0],
+        stimuli=arguments.stimuli,
+        seed=arguments.seed,
+        z_score=given.get("z_score", False),
+        raw=raw,
+    )
 
 
 def _raw(source: str, given: dict[str, Any], gray: bool) -> RawChoices:
@@ -194,6 +209,7 @@ def _raw(source: str, given: dict[str, Any], gray: bool) -> RawChoices:
         spikes=SpikeChoices(
             **chosen("window_ms", "presence_ratio", "isi_violations", "amplitude_cutoff"), **shared
         ),
+        z_score=given.get("z_score", False),
         units=units,
     )
 

@@ -46,6 +46,8 @@ class RawChoices:
         Imaging depth where a file does not say it.
     imaging : ImagingChoices
     spikes : SpikeChoices
+    z_score : bool
+        Z-score every unit over stimuli before RDMs are made.
     units : UnitChoices, optional
         By default all areas and the usual reliability of the method.
     """
@@ -58,6 +60,7 @@ class RawChoices:
     depth_um: float = np.nan
     imaging: ImagingChoices = dataclasses.field(default_factory=ImagingChoices)
     spikes: SpikeChoices = dataclasses.field(default_factory=SpikeChoices)
+    z_score: bool = False
     units: UnitChoices | None = None
 
     def __post_init__(self) -> None:
@@ -157,13 +160,14 @@ def _recording(
         "reader": choices.reader,
         "response": dataclasses.asdict(made),
         "units": dataclasses.asdict(chosen),
+        "z_score": choices.z_score,
     }
     facts = provenance(config, {f"recording_{k}": path for k, path in enumerate(paths)})
     facts.update(source=source, simulated="false", citation=citation, distance="correlation")
     facts.update(population.notes, units=said, gray=str(made.gray).lower(), response=_said(method, choices))
     facts["choices"] = json.dumps(config)
     response = population.response.astype(np.float32)
-    return trial_recording(response, population.stimulus, population.units, facts)
+    return trial_recording(response, population.stimulus, population.units, facts, choices.z_score)
 
 
 def _said(method: str, choices: RawChoices) -> str:

@@ -180,7 +180,8 @@ def load_recording(path: str | Path) -> Recording:
             if response is None:
                 raise ValueError(f"there is neither `dissimilarity` nor `response`; {HINT}.")
             site = attributes.get("site", "recording")
-            return trial_recording(response, stimulus, site if units is None else units, attributes)
+            z_score = attributes.get("z_score") == "true"
+            return trial_recording(response, stimulus, site if units is None else units, attributes, z_score)
         ceiling = (
             dataset["ceiling"].values if "ceiling" in dataset else np.full(dataset.sizes["site"], np.nan)
         )

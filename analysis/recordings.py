@@ -36,6 +36,8 @@ class Choices:
         Images (`simulated`).
     seed : int
         (`simulated`).
+    z_score : bool
+        Z-score every unit over stimuli before RDMs are made (`session`; raw sources have it in `raw`).
     raw : RawChoices
         (`allen-2p`, `allen-neuropixels`, `dandi-2p`, `dandi-neuropixels`).
     """
@@ -45,6 +47,7 @@ class Choices:
     session: str = session_source.ITEM
     stimuli: Path | None = None
     seed: int = 0
+    z_score: bool = False
     raw: RawChoices = dataclasses.field(default_factory=RawChoices)
 
 
@@ -60,7 +63,9 @@ def _session(choices: Choices) -> Recording:
     if choices.session not in session_source.SITES:
         raise unknown("session", choices.session, session_source.SITES)
     site = session_source.SITES[choices.session]
-    return session_source.load_session(locate(choices.session), site, choices.lag, choices.gray)
+    return session_source.load_session(
+        locate(choices.session), site, choices.lag, choices.gray, choices.z_score
+    )
 
 
 def _simulated(choices: Choices) -> Recording:

@@ -34,7 +34,9 @@ def lagged(frame: np.ndarray, response: np.ndarray, lag: int) -> tuple[np.ndarra
     return frame[: len(frame) - lag], response[lag:]
 
 
-def load_session(path: str | Path, site: str, lag: int = 1, gray: bool = False) -> Recording:
+def load_session(
+    path: str | Path, site: str, lag: int = 1, gray: bool = False, z_score: bool = False
+) -> Recording:
     """Read a session's single trials (peak dF/F per presentation) as the recording of one site.
 
     Parameters
@@ -44,6 +46,8 @@ def load_session(path: str | Path, site: str, lag: int = 1, gray: bool = False) 
     site : str
     lag : 0 or 1
     gray : bool
+    z_score : bool
+        Z-score every cell over stimuli before the RDM.
 
     Raises
     ------
@@ -64,8 +68,8 @@ def load_session(path: str | Path, site: str, lag: int = 1, gray: bool = False) 
     shown, read = lagged(frame, traces.T, lag)
     check_frames(shown, str(path))
     response, stimulus = trials_by_frame(shown, read, gray, equal=True)
-    facts = provenance({"lag": lag, "gray": gray}, {"recording": path})
+    facts = provenance({"lag": lag, "gray": gray, "z_score": z_score}, {"recording": path})
     facts.update(source="session", simulated="false", citation=CITATION, distance="correlation")
     facts.update(lag=str(lag), gray=str(gray).lower(), response="2-photon, peak dF/F of a presentation")
     facts["median_cell_reliability"] = f"{np.nanmedian(cell_reliability(response)):.3f}"
-    return trial_recording(response, stimulus, site, facts)
+    return trial_recording(response, stimulus, site, facts, z_score)

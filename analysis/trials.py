@@ -83,12 +83,23 @@ def _unit_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.divide((a * b).sum(axis=0), norm, out=np.full(norm.shape, np.nan), where=norm > 0)
 
 
-def rdm_reliability(response: np.ndarray, n_halves: int = N_HALVES, seed: int = HALVES_SEED) -> float:
+def z_scored(patterns: np.ndarray) -> np.ndarray:
+    """Return patterns (stimulus, unit) with mean 0 and variance 1 over stimuli for every unit that varies."""
+    spread = patterns.std(axis=0)
+    return np.asarray((patterns - patterns.mean(axis=0)) / np.where(spread > 0, spread, 1))
+
+
+def rdm_reliability(
+    response: np.ndarray, n_halves: int = N_HALVES, seed: int = HALVES_SEED, z_score: bool = False
+) -> float:
     """Return the Pearson correlation between the RDMs of two halves of the trials, mean over splits, corrected.
 
     Parameters
     ----------
     response : array, (stimulus, repeat, unit)
+    n_halves, seed : int
+    z_score : bool
+        Z-score every unit over stimuli before each RDM.
 
     Returns
     -------
@@ -102,7 +113,7 @@ def rdm_reliability(response: np.ndarray, n_halves: int = N_HALVES, seed: int = 
         if not whole.any():
             return np.nan
         a, b = a[:, whole], b[:, whole]
-        first, second = (pair_values(dissimilarity(half)) for half in (a, b))
+        first, second = (pair_values(_rdm(half, z_score)) for half in (a, b))
         defined = np.isfinite(first) & np.isfinite(second)
         if defined.sum() < 2:
             return np.nan
@@ -115,6 +126,7 @@ def trial_recording(
     stimulus: np.ndarray,
     units: str | Units,
     attributes: Mapping[str, str],
+    z_score: bool = False,
 ) -> Recording:
     """Return the recording that single trials make: RDM of the mean over trials and its reliability, site by site.
 
@@ -126,6 +138,8 @@ def trial_recording(
     units : Units or str
         What the units are, or the name of the one site to which all belong, such as `VISp_layer5`.
     attributes : mapping of str to str
+    z_score : bool
+        Z-score every unit over stimuli before the RDM. Otherwise loud units dominate it.
 
     Raises
     ------
@@ -140,17 +154,23 @@ def trial_recording(
     return Recording(
         site=sites,
         stimulus=np.asarray(stimulus, np.int64),
-        dissimilarity=np.stack([_site_rdm(part, site) for part, site in zip(parts, sites, strict=True)]),
-        ceiling=np.array([rdm_reliability(part) for part in parts]),
+        dissimilarity=np.stack(
+            [_site_rdm(part, site, z_score) for part, site in zip(parts, sites, strict=True)]
+        ),
+        ceiling=np.array([rdm_reliability(part, z_score=z_score) for part in parts]),
         n_cells=np.array([part.shape[2] for part in parts]),
         response=response,
-        attributes={**attributes, "site": "; ".join(sites)},
+        attributes={**attributes, "site": "; ".join(sites), "z_score": str(z_score).lower()},
         units=units,
     )
 
 
-def _site_rdm(response: np.ndarray, site: str) -> np.ndarray:
+def _site_rdm(response: np.ndarray, site: str, z_score: bool) -> np.ndarray:
     try:
-        return dissimilarity(trial_mean(response))
+        return _rdm(trial_mean(response), z_score)
     except ValueError as error:
         raise ValueError(f"site {site}: {error}") from error
+
+
+def _rdm(patterns: np.ndarray, z_score: bool) -> np.ndarray:
+    return dissimilarity(z_scored(patterns) if z_score else patterns)
