@@ -97,8 +97,11 @@ class Membrane(nn.Module):
     ) -> Float[Tensor, "steps batch *unit"]:
         """Return spikes (0 or 1), membrane or current at every step; the membrane starts at 0.
 
-        A current of one step with `n_steps` is the same at all of them.
+        A current of one step with `n_steps` is the same at all of them. Spikes have the current's type; what is not 0 or 1 is float32
+        at least, since 16 bits are too few for scores and images.
         """
+        if not isinstance(self._neuron, LIF) and current.dtype.itemsize < 4:
+            current = current.float()
         if isinstance(self._neuron, Current):
             return current if n_steps is None else current.expand(n_steps, *current.shape[1:])
         constants = self._constants()

@@ -1,4 +1,4 @@
-"""How a training process is set up: a fixed number of threads, and an allocator that keeps its pages."""
+"""How a training process is set up: a fixed number of threads, an allocator that keeps its pages, and the precision of its products."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import ctypes
 import sys
 
 import torch
+
+from study.commands import unknown
 
 # glibc's mallopt parameters, from malloc.h
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
@@ -41,3 +43,28 @@ def keep_pages() -> bool:
         return False
     settings = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, TRIM_BYTES), (M_TOP_PAD, PAD_BYTES))
     return all(mallopt(parameter, value) for parameter, value in settings)
+
+
+PRECISIONS = ("float32", "bfloat16")
+
+
+def precision(name: str, device: str = "cpu") -> torch.autocast:
+    """Return the context in which networks run forward with the precision called `name`.
+
+    With bfloat16, synapses multiply in 16 bits (fast where the processor has AMX or a GPU its like) and currents and spikes are stored in
+    16. Spikes lose nothing, 0 and 1 are exact; currents keep 8 significant bits. Membranes, readouts, weights, their gradients and the
+    optimiser's state are float32 throughout. Go backward outside the context.
+
+    Parameters
+    ----------
+    name : "float32" or "bfloat16"
+    device : "cpu", "cuda", ...
+
+    Raises
+    ------
+    ValueError
+        If there is no such precision.
+    """
+    if name not in PRECISIONS:
+        raise unknown("precision", name, PRECISIONS)
+    return torch.autocast(device, torch.bfloat16, enabled=name == "bfloat16")
