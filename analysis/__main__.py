@@ -11,6 +11,7 @@ from study.commands import Parser, run
 def parser() -> Parser:
     """Return the parser of all commands; each command is one file that adds itself."""
     from analysis import (
+        command_encode,
         command_figures,
         command_record,
         command_report,
@@ -26,6 +27,7 @@ def parser() -> Parser:
         command_stimuli,
         command_record,
         command_rsa,
+        command_encode,
         command_figures,
         command_report,
         command_summary,

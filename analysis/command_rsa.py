@@ -165,7 +165,12 @@ def named_files(arguments: Sequence[str]) -> list[tuple[str, Path]]:
 
 
 def image_rdms(path: Path, recording: Recording, choices: RdmChoices, names: Sequence[str]) -> list[ModelRdm]:
-    """Return the baselines' RDMs; the reference ones only where the recording is of the Allen scenes.
+    """Return the baselines' RDMs; the reference ones only where the recording is of the Allen scenes."""
+    return baseline_rdms(*load_images(path, recording), choices, names)
+
+
+def load_images(path: Path, recording: Recording) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the images that networks were shown, and the whole scenes where they are at hand and were shown.
 
     Raises
     ------
@@ -184,8 +189,7 @@ def image_rdms(path: Path, recording: Recording, choices: RdmChoices, names: Seq
             "allen-natural-scenes of data_manifest.yaml) and make the stimuli again."
         )
     order = match_stimuli(stimuli.stimulus, recording.stimulus, path)
-    scenes = None if stand_in else _scenes(stimuli, order)
-    return baseline_rdms(stimuli.values[order], scenes, choices, names)
+    return stimuli.values[order], None if stand_in else _scenes(stimuli, order)
 
 
 def _scenes(stimuli: Stimuli, order: np.ndarray) -> np.ndarray | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +114,9 @@ class RdmChoices:
         return "all" if self.window_ms is None else window_text(*self.window_ms)
 
 
+Names = tuple[str, str, str, str]  # model, network, level, layer
+
+
 def layer_rdms(model: str, path: str | Path, stimulus: np.ndarray, choices: RdmChoices) -> list[ModelRdm]:
     """Return the RDM of every spiking layer of a responses file, and of a generator's decoded image.
 
@@ -127,21 +130,25 @@ def layer_rdms(model: str, path: str | Path, stimulus: np.ndarray, choices: RdmC
         Ids of the recording; the file must hold the same ones, in any order.
     choices : RdmChoices
     """
+    found = layer_responses(model, path, stimulus, choices)
+    return [_entry(names, response, choices, window) for names, response, window in found]
+
+
+def layer_responses(
+    model: str, path: str | Path, stimulus: np.ndarray, choices: RdmChoices
+) -> Iterator[tuple[Names, np.ndarray, str]]:
+    """Yield (names, response (stimulus, repeat, unit), window) of what `layer_rdms` compares."""
     attributes = load_attributes(path)
     names = (model, attributes.get("network", ""), attributes.get("level", ""))
-    entries = []
     for layer in layer_names(path):
         counts, ids = load_layer(path, layer)
         counts = counts[match_stimuli(ids, stimulus, path)]
-        for suffix, part, window in layer_parts(
-            counts, path, layer, choices.window_ms, choices.split, choices.n_groups
-        ):
-            entries.append(_entry((*names, layer + suffix), part, choices, window))
+        parts = layer_parts(counts, path, layer, choices.window_ms, choices.split, choices.n_groups)
+        for suffix, part, window in parts:
+            yield (*names, layer + suffix), part, window
     image = _decoded_image(path)
     if image is not None:
-        image = image[match_stimuli(load_ids(path), stimulus, path)]
-        entries.append(_entry((*names, IMAGE_LAYER), image, choices, "all"))
-    return entries
+        yield (*names, IMAGE_LAYER), image[match_stimuli(load_ids(path), stimulus, path)], "all"
 
 
 def load_ids(path: str | Path) -> np.ndarray:
@@ -179,9 +186,7 @@ def match_stimuli(ids: np.ndarray, wanted: np.ndarray, path: str | Path) -> np.n
     return np.array([position[int(id_)] for id_ in wanted])
 
 
-def _entry(
-    names: tuple[str, str, str, str], response: np.ndarray, choices: RdmChoices, window: str
-) -> ModelRdm:
+def _entry(names: Names, response: np.ndarray, choices: RdmChoices, window: str) -> ModelRdm:
     """Return the entry of a response (stimulus, repeat, unit)."""
     try:
         matrix = trial_rdm(response, Distance(choices.distance, choices.noise, choices.silent))

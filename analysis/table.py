@@ -79,13 +79,14 @@ _NUMBERS = {
 }
 
 
-def save_table(rows: Iterable[Row], path: str | Path) -> None:
-    """Write rows as tidy CSV; numbers with 6 significant digits, NaN as an empty field."""
+def save_table(rows: Iterable[Any], path: str | Path, kind: type = Row) -> None:
+    """Write rows of one dataclass as tidy CSV; numbers with 6 significant digits, NaN as an empty field."""
+    columns = [field.name for field in dataclasses.fields(kind)]
     with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow(columns)
         for row in rows:
-            writer.writerow([_text(getattr(row, name)) for name in COLUMNS])
+            writer.writerow([_text(getattr(row, name)) for name in columns])
 
 
 def _text(value: object) -> str:
