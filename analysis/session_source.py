@@ -9,11 +9,13 @@ import numpy as np
 from analysis.presentations import check_frames, trials_by_frame
 from analysis.recording_file import Recording
 from analysis.trials import cell_reliability, trial_recording
+from analysis.units import Units, make_units
 from study.provenance import provenance
 
 ITEM = "allen-session-636930038"
 SITES = {"allen-session-636930038": "VISp_layer5", "allen-session-614535829": "VISp_sst"}
 CITATION = "de Vries et al. 2020, doi 10.1038/s41593-019-0550-9, (c) Allen Institute; non-commercial use."
+CRE_LINES = {"636930038": "Fezf2-CreER", "614535829": "Sst-IRES-Cre"}
 LAGS = (0, 1)
 
 
@@ -58,6 +60,7 @@ def load_session(
         if not {"frame", "max_dff"} <= set(file.files):
             raise ValueError(f"{path} holds {', '.join(file.files)}; frame and max_dff are needed.")
         frame, traces = file["frame"], file["max_dff"]
+        ids = file["cell_specimen_id"] if "cell_specimen_id" in file.files else np.arange(len(traces))
     if traces.ndim != 2 or traces.shape[1] != len(frame):
         raise ValueError(
             f"{path}: max_dff has the shape {traces.shape}; (cell, {len(frame)}) is needed, one value a presentation."
@@ -71,5 +74,20 @@ def load_session(
     facts = provenance({"lag": lag, "gray": gray, "z_score": z_score}, {"recording": path})
     facts.update(source="session", simulated="false", citation=CITATION, distance="correlation")
     facts.update(lag=str(lag), gray=str(gray).lower(), response="2-photon, peak dF/F of a presentation")
-    facts["median_cell_reliability"] = f"{np.nanmedian(cell_reliability(response)):.3f}"
-    return trial_recording(response, stimulus, site, facts, z_score)
+    reliability = cell_reliability(response)
+    facts["median_cell_reliability"] = f"{np.nanmedian(reliability):.3f}"
+    units = _units(Path(path).stem, ids, site, reliability)
+    return trial_recording(response, stimulus, units, facts, z_score)
+
+
+def _units(name: str, ids: np.ndarray, site: str, reliability: np.ndarray) -> Units:
+    area, _, layer = site.partition("_")
+    facts = {
+        "unit_id": ids,
+        "area": area,
+        "layer": layer,
+        "cre_line": CRE_LINES.get(name, ""),
+        "reliability": reliability,
+        "session": int(name) if name.isdigit() else -1,
+    }
+    return make_units(len(ids), facts)
