@@ -54,6 +54,8 @@ class ImagingChoices:
     def __post_init__(self) -> None:
         if self.signal not in WINDOWS:
             raise unknown("signal", self.signal, WINDOWS)
+        if self.lag < 0:
+            raise ValueError(f"lag is {self.lag} presentations; allowed is 0 or more.")
         start, stop = self.window
         if not start < stop:
             raise ValueError(
