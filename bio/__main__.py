@@ -7,9 +7,11 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from bio.exported import ROLES, load_role
+from bio.exported import load_role, roles_in
+from bio.shown import network_input
 from study.commands import Parser, run
 from study.files import check_writable, sha256, write_text
+from study.network import ROLES, round_to_grid
 from study.responses import save_responses
 from study.stimuli import load_stimuli
 
@@ -20,29 +22,32 @@ def simulate_command(arguments: argparse.Namespace) -> None:
 
     check_writable(arguments.out)
     network, path = load_role(arguments.run, arguments.network)
-    stimuli = load_stimuli(arguments.stimuli)
     if arguments.limit is not None and arguments.limit < 1:
         raise ValueError(f"--limit is {arguments.limit}; at least 1 stimulus is needed.")
-    kind = "latent" if network.role == "generator" else "image"
-    if stimuli.kind != kind:
-        raise ValueError(
-            f"{arguments.stimuli} holds {stimuli.kind}s, but a {network.role} takes {kind}s; give another file."
-        )
-    shown = slice(arguments.limit)
+    stimuli = load_stimuli(arguments.stimuli)
+    values, ids, draws = network_input(network, stimuli, arguments.limit)
+    if arguments.dyadic is not None:
+        network = round_to_grid(network, arguments.dyadic)
     responses = simulate(
         network,
-        stimuli.values[shown],
+        values,
         arguments.level,
         arguments.backend,
-        stimulus_ids=stimuli.stimulus[shown],
+        draws=draws,
+        stimulus_ids=ids,
+        repeats=arguments.repeats,
+        blank_steps=arguments.blank_steps,
+        reset=not arguments.no_reset,
         n_processes=arguments.processes,
         dt_ms=arguments.dt_ms,
+        precision=arguments.precision,
     )
     attributes = {
         **responses.attributes,
         **{f"network_{key}": str(value) for key, value in network.provenance.items()},
         "network_sha256": sha256(path),
         "stimuli_sha256": sha256(arguments.stimuli),
+        "dyadic_bits": str(arguments.dyadic or "none"),
         "simulated": stimuli.attributes.get("simulated", "unknown"),
     }
     save_responses(dataclasses.replace(responses, attributes=attributes), arguments.out)
@@ -64,7 +69,7 @@ def verify_command(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         check_writable(arguments.out)
     passed, said = True, []
-    for role in ROLES if arguments.network == "both" else (arguments.network,):
+    for role in roles_in(arguments.run) if arguments.network == "all" else [arguments.network]:
         network, _ = load_role(arguments.run, role)
         verification = verify_run(
             arguments.run,
@@ -73,6 +78,8 @@ def verify_command(arguments: argparse.Namespace) -> int:
             n_stimuli=arguments.stimuli_count,
             seed=arguments.seed,
             perturb=arguments.perturb_decay,
+            precision=arguments.precision,
+            dyadic_bits=arguments.dyadic,
         )
         said += verification.lines()
         for line in verification.lines():
@@ -99,15 +106,20 @@ def parser() -> Parser:
     """Return the command line's parser."""
     top = Parser(prog="python -m bio", description="Trained networks as Brian2 equations.")
     commands = top.add_subparsers(dest="command", required=True)
-    simulate = commands.add_parser("simulate", help="show stimuli to a network and write its responses")
+    _add_simulate(commands.add_parser("simulate", help="show stimuli to a network and write its responses"))
+    _add_verify(commands.add_parser("verify", help="compare level exact with torch, spike by spike"))
+    cache = commands.add_parser("cache", help="list or remove the compiled programs that were kept")
+    cache.add_argument("action", choices=("list", "clear"))
+    cache.set_defaults(handler=cache_command)
+    return top
+
+
+def _add_simulate(simulate: argparse.ArgumentParser) -> None:
     simulate.add_argument(
         "run", type=Path, metavar="RUN", help="run folder, or one .safetensors network file"
     )
     simulate.add_argument("--network", choices=ROLES, help="which network of the run folder")
     simulate.add_argument("--level", default="exact", help="exact or lif; default %(default)s")
-    simulate.add_argument(
-        "--backend", default="cpp_standalone", help="cpp_standalone or numpy; default %(default)s"
-    )
     simulate.add_argument("--stimuli", type=Path, required=True, metavar="FILE", help="stimuli.nc")
     simulate.add_argument("--out", type=Path, required=True, metavar="FILE", help="responses.nc")
     simulate.add_argument("--dt-ms", type=float, help="simulation time step; default: the level's own")
@@ -115,12 +127,27 @@ def parser() -> Parser:
         "--processes", type=int, default=1, help="parts simulated at a time; default %(default)s"
     )
     simulate.add_argument("--limit", type=int, help="only the first N stimuli", metavar="N")
+    simulate.add_argument(
+        "--repeats", type=int, default=1, metavar="N", help="show the sequence N times; default %(default)s"
+    )
+    simulate.add_argument(
+        "--blank-steps",
+        type=int,
+        default=0,
+        metavar="N",
+        help="network steps without input after every stimulus, not recorded; default %(default)s",
+    )
+    simulate.add_argument(
+        "--no-reset", action="store_true", help="stimuli begin from the state that the one before left"
+    )
+    _add_numerics(simulate)
     simulate.set_defaults(handler=simulate_command)
-    verify = commands.add_parser("verify", help="compare level exact with torch, spike by spike")
+
+
+def _add_verify(verify: argparse.ArgumentParser) -> None:
     verify.add_argument("run", type=Path, metavar="RUN", help="run folder with the model and its exports")
-    verify.add_argument("--network", choices=("both", *ROLES), default="both", help="default %(default)s")
     verify.add_argument(
-        "--backend", default="cpp_standalone", help="cpp_standalone or numpy; default %(default)s"
+        "--network", choices=("all", *ROLES), default="all", help="default: all that were exported"
     )
     verify.add_argument("--stimuli-count", type=int, default=16, help="distinct inputs; default %(default)s")
     verify.add_argument("--seed", type=int, default=0, help="of the inputs; default %(default)s")
@@ -131,11 +158,25 @@ def parser() -> Parser:
         help="make Brian2's decay wrong by this share: the check must then fail; default %(default)s",
     )
     verify.add_argument("--out", type=Path, metavar="FILE", help="also write what is said, if all is equal")
+    _add_numerics(verify)
     verify.set_defaults(handler=verify_command)
-    cache = commands.add_parser("cache", help="list or remove the compiled programs that were kept")
-    cache.add_argument("action", choices=("list", "clear"))
-    cache.set_defaults(handler=cache_command)
-    return top
+
+
+def _add_numerics(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--backend", default="cpp_standalone", help="cpp_standalone or numpy; default %(default)s"
+    )
+    command.add_argument(
+        "--precision",
+        default="float64",
+        help="float64 or float32, of Brian2's variables; default %(default)s",
+    )
+    command.add_argument(
+        "--dyadic",
+        type=int,
+        metavar="BITS",
+        help="round weights to multiples of 2^-BITS: their sums are then exact in float32 too",
+    )
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from study.files import require_file, sha256
-from study.network import Network, load_network
-
-ROLES = ("generator", "critic")
+from study.network import ROLES, Network, load_network
 
 
 def network_path(run: Path, role: str | None) -> Path:
@@ -27,6 +25,23 @@ def network_path(run: Path, role: str | None) -> Path:
     if role is None:
         raise ValueError(f"{run} is a run folder; say which network with --network {' or '.join(ROLES)}.")
     return require_file(run / f"{role}.safetensors", role, f"write it with `python -m trained export {run}`")
+
+
+def roles_in(run: Path) -> list[str]:
+    """Return the roles of the networks that were exported to a run folder.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    roles = [role for role in ROLES if (run / f"{role}.safetensors").exists()]
+    if not roles:
+        raise ValueError(
+            f"{run} holds no exported network ({', '.join(f'{role}.safetensors' for role in ROLES)}); "
+            f"write them with `python -m trained export {run}`."
+        )
+    return roles
 
 
 def load_role(run: Path, role: str | None) -> tuple[Network, Path]:

@@ -17,8 +17,6 @@ from bio.synapses import Projection, make_synapses, si_current
 from bio.timing import Timing, find_timing
 from study.network import Layer, Network, Pick
 
-NEVER_S = 2.0**20  # the period of what happens once, when a run begins
-
 
 @dataclasses.dataclass
 class BrianNetwork:
@@ -113,7 +111,7 @@ def assemble(presentation: Presentation, shown: np.ndarray, level: Level, timing
     network = presentation.network
     populations = [level.population(layer.neuron, timing.step_ms) for layer in network.layers]
     behind = steps_behind(network, level)
-    clocks = make_clocks(presentation, timing)
+    clocks = make_clocks(presentation, timing, len(shown))
     built = BrianNetwork(
         network=brian2.Network(name="network"),
         groups={},
@@ -146,13 +144,16 @@ def assemble(presentation: Presentation, shown: np.ndarray, level: Level, timing
     return built
 
 
-def make_clocks(presentation: Presentation, timing: Timing) -> dict[str, Any]:
+def make_clocks(presentation: Presentation, timing: Timing, n_stimuli: int) -> dict[str, Any]:
     """Return the clocks of time steps, network steps, rows of the stimulus, and resets."""
+    # Without resets the second one must come after the end of the run, but not by far: Brian2 takes a period 10,000
+    # times as long as the run for one that never begins.
+    after_the_end = timing.steps_s(8 * (n_stimuli * timing.period_steps + 64))
     seconds = {
         "dt": timing.dt_s,
         "step": timing.steps_s(1),
         "row": timing.steps_s(presentation.row_steps),
-        "onset": timing.period_s if presentation.reset else NEVER_S,
+        "onset": timing.period_s if presentation.reset else after_the_end,
     }
     names = {"dt": "timestep", "step": "step", "row": "row", "onset": "onset"}
     return {key: brian2.Clock(s * second, name=f"{names[key]}_clock") for key, s in seconds.items()}

@@ -171,7 +171,7 @@ def test_stimuli_of_the_wrong_kind(tmp_path, capsys):
     (tmp_path / "generator.safetensors").unlink()
     save_network(critic(np.random.default_rng(0)), tmp_path / "critic.safetensors")
     assert main(command(tmp_path, "--network", "critic")) == 2
-    assert "holds latents, but a critic takes images" in capsys.readouterr().err
+    assert "holds latents, but this critic takes images" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("make", [critic, generator])
