@@ -62,7 +62,7 @@ class BrianNetwork:
 def build_network(
     network: Network,
     stimuli: np.ndarray,
-    level: str = "exact",
+    level: str | Level = "exact",
     dt_ms: float | None = None,
     *,
     draws: np.ndarray | None = None,
@@ -79,8 +79,8 @@ def build_network(
     stimuli : array, (stimulus, *input_shape)
         Dimensionless: images in [0, 1] or latents; 0/1 (stimulus, step, *input_shape) where the input is spikes;
         integers (stimulus, step, n_out) where it is draws.
-    level : str
-        A name in `bio.levels.LEVELS`.
+    level : str or Level
+        A name in `bio.levels.LEVELS`, or a level of one's own (`bio.modifiers.modify_level`).
     dt_ms : float, optional
         Simulation time step; the level's own when absent.
     draws : int array, (stimulus, step, n_out), optional
@@ -111,6 +111,8 @@ def assemble(presentation: Presentation, shown: np.ndarray, level: Level, timing
     network = presentation.network
     populations = [level.population(layer.neuron, timing.step_ms) for layer in network.layers]
     behind = steps_behind(network, level)
+    if level.noise_seed is not None:
+        brian2.seed(level.noise_seed)
     clocks = make_clocks(presentation, timing, len(shown))
     built = BrianNetwork(
         network=brian2.Network(name="network"),
@@ -209,8 +211,9 @@ def _add_group(
     )
     group.state_updater.order = order
     if population.threshold:
-        for offset, part in ((1, group.thresholder["spike"]), (2, group.resetter["spike"])):
-            part.when, part.order = "groups", order + offset
+        for offset, parts in ((1, group.thresholder), (2, group.resetter)):
+            if "spike" in parts:  # channels reset themselves
+                parts["spike"].when, parts["spike"].order = "groups", order + offset
     group.variables["I_drive"].set_value(si_current(layer.drive, population))
     if population.update:
         group.run_regularly(

@@ -30,7 +30,7 @@ BATCH_BYTES = 400e6
 def simulate(
     network: Network,
     stimuli: np.ndarray,
-    level: str = "exact",
+    level: str | Level = "exact",
     backend: str = "numpy",
     *,
     draws: np.ndarray | None = None,
@@ -51,8 +51,8 @@ def simulate(
     stimuli : array, (stimulus, *input_shape), or (stimulus, y, x) for an input of one channel
         Dimensionless: images in [0, 1] or latents; 0/1 (stimulus, step, *input_shape) where the input is spikes;
         integers (stimulus, step, n_out) where it is draws.
-    level : str
-        A name in `bio.levels.LEVELS`.
+    level : str or Level
+        A name in `bio.levels.LEVELS`, or a level of one's own (`bio.modifiers.modify_level`).
     backend : str
         A name in `bio.backends.BACKENDS`.
     draws : int array, (stimulus, step, n_out), optional
@@ -97,6 +97,11 @@ def simulate(
     ids = np.arange(len(shown)) if stimulus_ids is None else np.asarray(stimulus_ids)
     _check(ids, len(shown), repeats, n_processes, reset)
     batches = split(presentation, np.tile(shown, (repeats, 1, 1)), n_processes)
+    if chosen.noise_seed is not None and len(batches) > 1:
+        raise ValueError(
+            f"level {chosen.name} draws noise, and the {len(batches)} parts of this sequence would draw the same; use one "
+            f"process and at most {len(batches[0])} presentations."
+        )
     with use_precision(precision):
         counts, readout = _run(presentation, chosen, timing, backend, batches, n_processes, progress)
     n_shown = repeats * len(ids)
@@ -114,7 +119,7 @@ def simulate(
         attributes=provenance(
             seconds=time.perf_counter() - begun,
             network=network.role,
-            level=level,
+            level=chosen.name,
             backend=backend,
             step_ms=timing.step_ms,
             dt_ms=timing.dt_ms,

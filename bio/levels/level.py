@@ -96,6 +96,8 @@ class Level:
         Raises ValueError for parameters that the level cannot express.
     latency_steps : 0 or 1
         1 if spikes are handed on when the network step ends, so that they act in the next one.
+    noise_seed : int, optional
+        Where equations draw random numbers.
     """
 
     name: str
@@ -106,6 +108,7 @@ class Level:
     pathways: tuple[Pathway, ...]
     population: Callable[[Neuron, float], Population]
     latency_steps: int = 0
+    noise_seed: int | None = None
 
 
 def refuse(level: str, neuron: Neuron, what: str = "neurons") -> ValueError:
