@@ -141,9 +141,10 @@ def test_events_must_be_whole(tmp_path: Path) -> None:
 def test_without_allensdk(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setitem(
-        sys.modules, "allensdk", None
-    )  # import raises ImportError, as where it is not installed
+    for name in [name for name in sys.modules if name.startswith("allensdk.")]:
+        monkeypatch.delitem(sys.modules, name)
+    # importing it now raises ImportError, as where it is not installed
+    monkeypatch.setitem(sys.modules, "allensdk", None)
     with pytest.raises(
         ValueError, match=r"allensdk .*: `pip install -c constraints.txt -e '.\[allen\]'` brings it"
     ):
