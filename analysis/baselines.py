@@ -18,6 +18,7 @@ from study.commands import unknown
 
 N_BLOCKS = 8  # pooled maps of square images have 8 x 8 places, whatever the size
 REFERENCE_BLOCK = 8  # pixels at 92x117: 11 x 14 places
+POWER_FLOOR = 1e-6  # of the gray scale squared, per pixel: flat images have no power
 N_RANDOM_FILTERS, RANDOM_FILTER_SIZE, RANDOM_SEED = 64, 9, 0
 
 
@@ -32,11 +33,14 @@ class Baseline:
         Overrides the distance asked for: the correlation of one or two numbers says nothing.
     reference : bool
         Takes the scenes at 92x117 pixels instead of the network's images.
+    control : bool
+        Cannot be like the mouse unless something is wrong; tested in a family of its own.
     """
 
     patterns: Callable[[np.ndarray], np.ndarray]
     distance: str | None = None
     reference: bool = False
+    control: bool = False
 
 
 def pixels(images: np.ndarray) -> np.ndarray:
@@ -54,6 +58,29 @@ def contrast(images: np.ndarray) -> np.ndarray:
     return pixels(images).std(axis=1, keepdims=True)
 
 
+def spatial_frequency(images: np.ndarray) -> np.ndarray:
+    """Return the power in rings of spatial frequency, in decibels: (image, ring).
+
+    Rings are half an octave wide, from one cycle per image height to the Nyquist frequency; the mean is taken away and the
+    borders are faded out (Hann window). Phases and orientations are lost.
+    """
+    height, width = images.shape[1:]
+    fade = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
+    faded = (images - images.mean(axis=(1, 2), keepdims=True)) * fade
+    power = np.abs(fft.fft2(faded)) ** 2
+    cycles = np.hypot(fft.fftfreq(height)[:, None], fft.fftfreq(width)) * height
+    edges = 2 ** np.arange(0, np.log2(height / 2) + 0.5, 0.5) / 2**0.25
+    ring = np.digitize(cycles, edges)
+    rings = [r for r in range(1, len(edges)) if (ring == r).any()]
+    mean = np.stack([power[:, ring == r].mean(axis=1) for r in rings], axis=1)
+    return 10 * np.log10(mean + POWER_FLOOR * height * width)
+
+
+def gabor_pooled(images: np.ndarray) -> np.ndarray:
+    """Return Gabor energies averaged over all places: (image, frequency x orientation)."""
+    return gabor_energy(images, _block(images)).mean(axis=(2, 3))
+
+
 def gabor_raw(images: np.ndarray) -> np.ndarray:
     """Return Gabor energies as they are, so that strong channels and places dominate, as loud cells do."""
     return pixels(gabor_energy(images, _block(images)))
@@ -62,6 +89,21 @@ def gabor_raw(images: np.ndarray) -> np.ndarray:
 def gabor(images: np.ndarray) -> np.ndarray:
     """Return Gabor energies, each channel and place z-scored over the images."""
     return _z_scored(gabor_raw(images))
+
+
+def gabor_shifted(images: np.ndarray) -> np.ndarray:
+    """Return the Gabor energies of the next image (frame number + 1, the first after the last): a negative control."""
+    return np.roll(gabor(images), -1, axis=0)
+
+
+def pixels_shifted(images: np.ndarray) -> np.ndarray:
+    """Return the pixels of the next image: a negative control."""
+    return np.roll(pixels(images), -1, axis=0)
+
+
+def gabor_shuffled(images: np.ndarray) -> np.ndarray:
+    """Return Gabor energies with shuffled image labels (seeded): a negative control."""
+    return gabor(images)[np.random.default_rng(RANDOM_SEED).permutation(len(images))]
 
 
 def random_convolution(images: np.ndarray) -> np.ndarray:
@@ -97,7 +139,16 @@ BASELINES: dict[str, Baseline] = {
     "gabor": Baseline(gabor),
     "gabor-raw": Baseline(gabor_raw),
     "gabor-reference": Baseline(gabor, reference=True),
+    "gabor-pooled": Baseline(gabor_pooled),
+    "spatial-frequency": Baseline(spatial_frequency),
+    "pixels-shifted": Baseline(pixels_shifted, control=True),
+    "gabor-shifted": Baseline(gabor_shifted, control=True),
+    "gabor-shuffled": Baseline(gabor_shuffled, control=True),
 }
+OTHER_HALF = (
+    "other-half"  # the positive control, made from a recording's single trials: see `ceiling.unit_halves`
+)
+CONTROLS = frozenset({name for name, baseline in BASELINES.items() if baseline.control} | {OTHER_HALF})
 
 
 def baseline_patterns(name: str, images: np.ndarray) -> np.ndarray:

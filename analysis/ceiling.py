@@ -13,10 +13,14 @@ import numpy as np
 from scipy.stats import rankdata
 
 from analysis.compare import CENTRINGS, centred_unit, compare_many, unit
-from analysis.rdm import pair_values, pairs
+from analysis.presentations import trial_mean
+from analysis.rdm import MIN_IMAGES, defined_images, dissimilarity, pair_values, pairs
 from analysis.recording_file import Recording
-from analysis.trials import half_reliability
+from analysis.trials import HALVES_SEED, half_reliability, spearman_brown
 from study.commands import unknown
+
+N_UNIT_HALVES = 50
+MIN_HALF = 2  # units
 
 Bounds = tuple[np.ndarray, np.ndarray]
 
@@ -48,6 +52,51 @@ def pair_ceiling(recording: Recording, metric: str) -> Bounds:
     scores = compare_many(recording.dissimilarity, recording.dissimilarity, metric)
     others = scores[~np.eye(len(scores), dtype=bool)].reshape(len(scores), -1)
     return others.mean(axis=1), others.max(axis=1)
+
+
+def unit_ceiling(recording: Recording, metric: str) -> Bounds:
+    """Return what the sample of recorded units allows, from random halves of a site's units. Needs single trials.
+
+    Lower: score of one half's RDM with the other's. Upper, for Pearson: sqrt(R) with R the Spearman-Brown corrected
+    correlation of halves, what a model of all units of the site, recorded or not, would reach. Spearman-Brown is grounded
+    for no other measure: there the upper bound is the score of a half with the whole that it is part of.
+    """
+    found = np.array([unit_halves(recording, str(site), metric).mean(axis=0) for site in recording.site])
+    lower, upper = found[:, 0], found[:, 1]
+    if metric == "pearson":
+        upper = np.sqrt(np.maximum(spearman_brown(lower), 0))
+    return lower, np.asarray(upper)
+
+
+def unit_halves(recording: Recording, site: str, metric: str) -> np.ndarray:
+    """Return scores of random halves of a site's units: (half, 2), with the other half and with the whole.
+
+    The first is also the positive control of the table (`other-half`): what a model that is the same brain would score.
+
+    Returns
+    -------
+    array, (half, 2)
+        NaN for a site with fewer than 4 units, or halves that leave fewer than 4 images with a pattern.
+
+    Raises
+    ------
+    ValueError
+        If the recording holds no single trials.
+    """
+    patterns = trial_mean(recording.site_response(site))
+    scores = np.full((N_UNIT_HALVES, 2), np.nan)
+    generator = np.random.default_rng(HALVES_SEED)
+    half = patterns.shape[1] // 2
+    for k in range(N_UNIT_HALVES if half >= MIN_HALF else 0):
+        order = generator.permutation(patterns.shape[1])
+        first, second, whole = (
+            dissimilarity(patterns[:, part]) for part in (order[:half], order[half : 2 * half], order)
+        )
+        both = defined_images(first) & defined_images(second)
+        if both.sum() >= MIN_IMAGES:
+            keep = np.ix_(both, both)
+            scores[k] = compare_many(first[keep][None], np.stack([second[keep], whole[keep]]), metric)[0]
+    return scores
 
 
 def _pooled(recording: Recording, metric: str, together: np.ndarray) -> Bounds:
@@ -98,6 +147,7 @@ CEILINGS: dict[str, Callable[[Recording, str], Bounds]] = {
     "area": area_ceiling,
     "pairs": pair_ceiling,
     "trials": trial_ceiling,
+    "neurons": unit_ceiling,
 }
 
 
@@ -107,7 +157,8 @@ def ceiling(recording: Recording, name: str, metric: str) -> Bounds:
     Parameters
     ----------
     recording : Recording
-    name : "sites", "area", "pairs" or "trials"
+    name : str
+        One of `CEILINGS`.
     metric : str
 
     Returns
@@ -121,4 +172,4 @@ def ceiling(recording: Recording, name: str, metric: str) -> Bounds:
 
 def ceiling_used(recording: Recording, name: str) -> str:
     """Return the ceiling's name after the fall-back for recordings of one site."""
-    return "trials" if len(recording.site) == 1 else name
+    return "trials" if len(recording.site) == 1 and name != "neurons" else name

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from analysis.ceiling import ceiling, ceiling_used
+from analysis.baselines import OTHER_HALF
+from analysis.ceiling import ceiling, ceiling_used, unit_halves
 from analysis.compare import CENTRINGS
 from analysis.contrasts import Contrast, contrasts
 from analysis.inference import false_discovery_rate, p_values, permutation_scores
 from analysis.intervals import INTERVALS, Columns, require_interval, resample, with_means
-from analysis.model_rdms import IMAGE_LAYER, ModelRdm, split_name
+from analysis.model_rdms import BASELINE, IMAGE_LAYER, ModelRdm, split_name
 from analysis.rdm import MIN_IMAGES, cut, defined_images
 from analysis.recording_file import Recording
 from analysis.selection import best_layer_scores
@@ -88,7 +89,7 @@ def analyse(models: Sequence[ModelRdm], recording: Recording, choices: RsaChoice
     Returns
     -------
     list of Row
-        Models in the given order, their sites in the recording's order, then the means, then `best-layer`.
+        Models in the given order, their sites in the recording's order, then the means, then `other-half` and `best-layer`.
 
     Raises
     ------
@@ -116,6 +117,8 @@ def analyse(models: Sequence[ModelRdm], recording: Recording, choices: RsaChoice
         for model in models
         for k, column in enumerate(columns)
     ]
+    if any(model.is_baseline for model in models):
+        rows += _other_half_rows(recording, groups, columns, choices)
     rows += _best_rows(models, recording, groups, columns, choices)
     return _with_q(rows)
 
@@ -260,18 +263,39 @@ def _best_rows(
             yield dataclasses.replace(row, layer=BEST_LAYER, score=float(score), n_units=0, **facts)
 
 
+def _other_half_rows(
+    recording: Recording, groups: dict[str, np.ndarray], columns: list[dict[str, Any]], choices: RsaChoices
+) -> Iterator[Row]:
+    """Yield the positive control: halves of a site's own units as models of the other halves. Needs single trials."""
+    if recording.response is None:
+        return
+    halves = [unit_halves(recording, str(site), choices.metric)[:, 0].mean() for site in recording.site]
+    like = ModelRdm(
+        f"{BASELINE}/{OTHER_HALF}",
+        "",
+        "",
+        OTHER_HALF,
+        recording.dissimilarity[0],
+        0,
+        0,
+        "correlation",
+        "none",
+    )
+    for column, score in zip(columns, with_means(np.array(halves), groups), strict=True):
+        yield dataclasses.replace(_row(like, column, recording, choices), score=float(score))
+
+
 def _with_q(rows: list[Row]) -> list[Row]:
-    """Add q. Families: networks' layers x sites, networks' layers x means, and the same two of the baselines.
+    """Add q. Families: networks' layers x sites, networks' layers x means, and the same two of baselines and of controls.
 
     Differences from twins are families of their own.
     """
+    families: dict[tuple[bool, bool, bool], list[int]] = {}
+    for k, row in enumerate(rows):
+        families.setdefault((row.is_baseline, row.is_control, row.is_mean), []).append(k)
     for p, name in (("p", "q"), ("difference_p", "difference_q")):
         q = np.full(len(rows), np.nan)
-        for baseline in (False, True):
-            for mean in (False, True):
-                family = [
-                    k for k, row in enumerate(rows) if (row.is_baseline, row.is_mean) == (baseline, mean)
-                ]
-                q[family] = false_discovery_rate(np.array([getattr(rows[k], p) for k in family]))
+        for family in families.values():
+            q[family] = false_discovery_rate(np.array([getattr(rows[k], p) for k in family]))
         rows = [dataclasses.replace(row, **{name: float(v)}) for row, v in zip(rows, q, strict=True)]  # type: ignore[arg-type]
     return rows

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from analysis.baselines import CONTROLS
 from study.files import replacing, require_file
 
 HINT = "make it with `python -m analysis rsa`"
@@ -66,6 +67,11 @@ class Row:
     def is_baseline(self) -> bool:
         """Whether no network is involved."""
         return self.experiment == "baseline"
+
+    @property
+    def is_control(self) -> bool:
+        """Whether the row checks the analysis: a baseline that must fail, or the same brain, which must not."""
+        return self.is_baseline and self.layer in CONTROLS
 
     @property
     def is_mean(self) -> bool:

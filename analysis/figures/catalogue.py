@@ -11,7 +11,15 @@ import matplotlib.style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from analysis.figures import fig0_way, fig1_samples, fig2_rasters, fig3_rdms, fig4_alignment, fig5_levels
+from analysis.figures import (
+    fig0_way,
+    fig1_samples,
+    fig2_rasters,
+    fig3_rdms,
+    fig4_alignment,
+    fig5_levels,
+    fig7_sites,
+)
 from analysis.results import Results
 from study.commands import unknown
 from study.files import replacing
@@ -40,6 +48,7 @@ FIGURES: dict[str, Entry] = {
     "fig3_rdms": Entry(fig3_rdms.draw, fig3_rdms.CAPTION),
     "fig4_alignment": Entry(fig4_alignment.draw, fig4_alignment.CAPTION),
     "fig5_levels": Entry(fig5_levels.draw, fig5_levels.CAPTION),
+    "fig7_sites": Entry(fig7_sites.draw, fig7_sites.CAPTION),
 }
 
 

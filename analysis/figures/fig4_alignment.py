@@ -27,6 +27,7 @@ CEILING_NAMES = {
     "area": "ceiling (other layers of the area)",
     "pairs": "single other sites, mean to highest",
     "trials": "ceiling (trials)",
+    "neurons": "ceiling (halves of the cells)",
 }
 
 

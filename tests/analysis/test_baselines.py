@@ -80,6 +80,11 @@ def test_allen_sites_with_images_shifted_by_one_give_nothing(sites, scenes):
         assert np.abs(scores(name, scenes, sites, shift=1)).max() <= 0.03
 
 
+@pytest.mark.parametrize("name", ["pixels-shifted", "gabor-shifted", "gabor-shuffled"])
+def test_allen_sites_are_unlike_the_negative_controls(name, sites, scenes):
+    assert np.abs(scores(name, fit_images(scenes, 32, "crop"), sites)).max() <= 0.03
+
+
 def test_allen_session_reliability():
     path = item("allen-session-636930038")
     medians = [load_session(path, "VISp_layer5", lag).attributes["median_cell_reliability"] for lag in (0, 1)]
@@ -99,7 +104,10 @@ def test_baselines_are_finite_deterministic_and_image_by_image(name):
     assert patterns.shape[0] == 8
     assert np.isfinite(patterns).all()
     np.testing.assert_array_equal(patterns, baseline_patterns(name, pictures))
-    if name not in ("gabor", "gabor-reference"):  # z-scoring looks at all images
+    if not name.startswith(("gabor", "pixels-sh")) or name in (
+        "gabor-raw",
+        "gabor-pooled",
+    ):  # z-scores, orders
         np.testing.assert_allclose(baseline_patterns(name, pictures[2:5]), patterns[2:5], atol=1e-12)
 
 
@@ -117,6 +125,16 @@ def test_gabor_energy_finds_the_grating():
     grating = 0.5 + 0.5 * np.cos(2 * np.pi * 0.16 * (x * np.cos(np.pi / 6) + y * np.sin(np.pi / 6)))
     energy = gabor_energy(grating[None], 8)[0, :, 3, 3].reshape(4, 6)
     assert np.unravel_index(energy.argmax(), energy.shape) == (2, 1)
+
+
+def test_spatial_frequency_finds_the_gratings_ring():
+    y, x = np.mgrid[:64, :64]
+    gratings = np.stack([0.5 + 0.5 * np.cos(2 * np.pi * f / 64 * x + 1) for f in (4, 8, 16)])
+    rings = baseline_patterns("spatial-frequency", gratings)
+    assert rings.shape[1] >= 8
+    assert np.diff(rings.argmax(axis=1)).tolist() == [2, 2]  # half an octave each
+    turned = baseline_patterns("spatial-frequency", gratings.transpose(0, 2, 1))
+    np.testing.assert_allclose(rings, turned)
 
 
 def test_unknown_baseline():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.ceiling import ceiling, ceiling_used, trial_ceiling
+from analysis.ceiling import N_UNIT_HALVES, ceiling, ceiling_used, trial_ceiling, unit_halves
 from analysis.compare import CENTRINGS, METRICS, compare
 from analysis.rdm import dissimilarity, pair_values
 from analysis.trials import trial_recording
@@ -75,3 +75,52 @@ def test_a_model_without_noise_meets_the_trial_ceiling(n_units, noise):
     assert score == pytest.approx(upper[0], abs=0.015)
     assert lower[0] < made.ceiling[0] < score
     assert trial_ceiling(recording(ceiling=np.full(3, -0.1)), "pearson")[1].tolist() == [0, 0, 0]
+
+
+def cells(n_units=40, noise=1.0, n=30) -> np.ndarray:
+    """Single trials of units that see five hidden dimensions."""
+    generator = np.random.default_rng(0)
+    truth = generator.standard_normal((n, 5)) @ generator.standard_normal((5, n_units))
+    return truth[:, None] + noise * generator.standard_normal((n, 10, n_units))
+
+
+@pytest.mark.parametrize("metric", ["spearman", "pearson", "debiased-cka"])
+def test_halves_of_the_neurons_bound_what_more_neurons_would_reach(metric):
+    made = trial_recording(cells(), np.arange(30), "VISp_layer4", {})
+    (lower,), (upper,) = ceiling(made, "neurons", metric)
+    assert 0.3 < lower < upper < 1
+    first = unit_halves(made, "VISp_layer4", metric)
+    assert first.shape == (N_UNIT_HALVES, 2)
+    assert lower == pytest.approx(first[:, 0].mean())
+    many = trial_recording(cells(400), np.arange(30), "VISp_layer4", {})
+    assert ceiling(many, "neurons", metric)[0][0] > lower
+
+
+def test_spearman_brown_is_applied_to_pearson_alone(monkeypatch):
+    made = trial_recording(cells(), np.arange(30), "VISp_layer4", {})
+    asked = []
+    monkeypatch.setattr("analysis.ceiling.spearman_brown", lambda r: asked.append(r) or r)
+    for metric in METRICS:
+        if metric != "kendall-tau-a":
+            ceiling(made, "neurons", metric)
+        assert bool(asked) == (metric == "pearson")
+        asked.clear()
+    several = recording()
+    for name in ("sites", "area", "pairs", "trials"):
+        ceiling(several, name, "pearson")
+    assert not asked
+
+
+def test_a_model_of_more_neurons_meets_the_neurons_ceiling():
+    """Toy with known truth: 2000 units, of which 40 are recorded; Pearson and squared Euclidean distances."""
+    everything = cells(2000, noise=0.001, n=60)
+    made = trial_recording(everything[:, :, :40], np.arange(60), "VISp_layer4", {})
+    whole = compare(dissimilarity(everything.mean(axis=1)), made.dissimilarity[0], "pearson")
+    assert whole == pytest.approx(ceiling(made, "neurons", "pearson")[1][0], abs=0.02)
+
+
+def test_neurons_ceiling_needs_trials_and_units():
+    with pytest.raises(ValueError, match="the recording holds no single trials of VISp_layer4"):
+        ceiling(recording(), "neurons", "spearman")
+    few = trial_recording(cells(3), np.arange(30), "VISp_layer4", {})
+    assert np.isnan(ceiling(few, "neurons", "spearman")).all()

@@ -11,6 +11,8 @@ import pytest
 import xarray as xr
 
 from analysis.__main__ import main
+from analysis.baselines import OTHER_HALF
+from analysis.ceiling import unit_halves
 from analysis.model_rdms import (
     IMAGE_LAYER,
     ModelRdm,
@@ -25,6 +27,7 @@ from analysis.rdm import dissimilarity
 from analysis.recording_file import load_recording, save_recording
 from analysis.rsa import BEST_LAYER, RsaChoices, analyse
 from analysis.table import COLUMNS, load_table, save_table
+from analysis.trials import trial_recording
 from study.files import sha256
 from study.netcdf import read_group, write_groups
 from study.responses import save_responses
@@ -118,6 +121,34 @@ def test_baselines_are_a_family_of_their_own():
     alone = analyse([named], recording(), QUICK)
     assert [r.q for r in pick(rows, model="baseline/pixels")] == [r.q for r in alone]
     assert not [r for r in alone if r.layer == BEST_LAYER]
+
+
+def test_controls_are_a_family_of_their_own():
+    made = recording()
+    shifted, pixels = (
+        dataclasses.replace(model(f"baseline/{name}", name), network="", level="")
+        for name in ("pixels-shifted", "pixels")
+    )
+    rows = analyse([model(), pixels, shifted], made, QUICK)
+    alone = analyse([model(), pixels], made, QUICK)
+    assert [r.q for r in pick(rows, layer="pixels")] == [r.q for r in pick(alone, layer="pixels")]
+    assert {r.is_control for r in pick(rows, layer="pixels-shifted")} == {True}
+    assert not [r for r in rows if r.layer == OTHER_HALF]  # needs single trials
+
+
+def test_the_other_half_of_the_same_cells_is_the_positive_control():
+    generator = np.random.default_rng(0)
+    truth = (generator.standard_normal((6, 2)) @ generator.standard_normal((2, 12)))[:, None]
+    made = trial_recording(
+        truth + 0.5 * generator.standard_normal((6, 8, 12)), np.arange(6), "VISp_layer4", {}
+    )
+    baseline = dataclasses.replace(model("baseline/pixels", "pixels"), network="", level="")
+    rows = pick(analyse([baseline], made, QUICK), layer=OTHER_HALF)
+    assert [r.site for r in rows] == ["VISp_layer4", "mean-all"]
+    assert rows[0].score == pytest.approx(unit_halves(made, "VISp_layer4", "spearman")[:, 0].mean())
+    assert rows[0].score == rows[1].score > 0.2
+    assert rows[0].is_control
+    assert not pick(analyse([model()], made, QUICK), model="m/a/seed-0")[0].is_control
 
 
 def test_the_decoded_image_is_not_a_layer_to_choose():
@@ -233,7 +264,7 @@ def test_the_command_writes_table_and_rdms(folder, capsys):
     # stand-in images are not the Allen scenes: no reference baselines
     assert {r.layer for r in rows if r.is_baseline} >= {"pixels", "gabor", "gabor-raw", "contrast"}
     assert not {r.layer for r in rows} & {"pixels-reference", "gabor-reference"}
-    assert len(load_rdms(folder / "rdms.nc")) == 5 + 6
+    assert len(load_rdms(folder / "rdms.nc")) == 5 + 11
     facts = read_group(folder / "rdms.nc", "RDMs", "").attrs
     assert facts["sha256_recording"] == sha256(folder / "recording.nc")
     assert facts["sha256_images"] == sha256(folder / "stimuli.nc")
