@@ -5,6 +5,7 @@ from __future__ import annotations
 from study.commands import unknown
 from trained import classifier_configurations, gan_configurations, vae_configurations
 from trained.config import RunConfig
+from trained.ttfs import configurations as ttfs_configurations
 
 CONFIGS: dict[str, RunConfig] = {
     config.name: config
@@ -12,6 +13,7 @@ CONFIGS: dict[str, RunConfig] = {
         *gan_configurations.CONFIGS,
         *vae_configurations.CONFIGS,
         *classifier_configurations.CONFIGS,
+        *ttfs_configurations.CONFIGS,
     ]
 }
 

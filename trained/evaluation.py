@@ -13,11 +13,14 @@ from trained import classifier_measures, vae_measures
 from trained.fad import N_PUBLISHED
 from trained.measures import Row, activity, cost, fad, memorising
 from trained.runs import load_model
+from trained.ttfs import measures as ttfs_measures
 
 # What is measured in each family: functions of a model and of the number of images to draw.
 MEASURES: dict[str, tuple[Callable[[Any, int], list[Row]], ...]] = {
     "gan": (activity, cost, fad, memorising),
     "classifier": (classifier_measures.accuracy, classifier_measures.activity),
+    "ttfs-classifier": (ttfs_measures.classification,),
+    "ttfs-gan": (ttfs_measures.activity, ttfs_measures.recognition, fad, memorising),
     "vae": (vae_measures.activity, fad, memorising, vae_measures.reconstruction),
 }
 FIELDS = ("model", "measure", "value", "n", "detail")

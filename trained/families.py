@@ -16,6 +16,12 @@ from trained.gan_config import GanConfig
 from trained.gan_network import GanModel
 from trained.model import AbstractModel
 from trained.training import AbstractTrainer
+from trained.ttfs.classifier import TTFSClassifier
+from trained.ttfs.config import TTFSClassifierConfig
+from trained.ttfs.gan import TTFSGan
+from trained.ttfs.gan_config import TTFSGanConfig
+from trained.ttfs.gan_training import TTFSGanTrainer
+from trained.ttfs.training import TTFSClassifierTrainer
 from trained.vae import VAE
 from trained.vae_config import VAEConfig
 from trained.vae_training import VAETrainer
@@ -45,6 +51,8 @@ FAMILIES: dict[str, Family] = {
         Family(GanConfig, GanModel, gan.GanTrainer),
         Family(VAEConfig, VAE, VAETrainer),
         Family(ClassifierConfig, ClassifierModel, ClassifierTrainer),
+        Family(TTFSClassifierConfig, TTFSClassifier, TTFSClassifierTrainer),
+        Family(TTFSGanConfig, TTFSGan, TTFSGanTrainer),
     )
 }
 

@@ -1,0 +1,71 @@
+"""Training of the classifier by temporal backpropagation and plain gradient descent."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from trained.batches import Epochs
+from trained.schedule import set_rate
+from trained.training import AbstractTrainer
+from trained.ttfs.classifier import TTFSClassifier
+from trained.ttfs.config import TTFSClassifierConfig
+from trained.ttfs.data import load
+from trained.ttfs.objective import OBJECTIVES, late, squared, targets
+
+SHARED = ("config", "kernel", "network", "neuron", "objective")
+
+
+class TTFSClassifierTrainer(AbstractTrainer):
+    """Gradients summed over a batch, as if every image had been an update of its own."""
+
+    decisive = (
+        "trained/batches.py",
+        "trained/schedule.py",
+        *(f"trained/ttfs/{name}.py" for name in (*SHARED, "classifier", "data", "training")),
+    )
+    draws_sheet: ClassVar[bool] = False
+    config: TTFSClassifierConfig
+    model: TTFSClassifier
+
+    def __init__(self, config: TTFSClassifierConfig, seed: int):
+        super().__init__(config, seed)
+        self.model = TTFSClassifier(config, seed)
+        self.digits = load(config.dataset, "train", config.t_max, config.n_validation)
+        self.epochs = Epochs(len(self.digits.labels), config.batch_size, seed)
+        rates = config.learning_rate_hidden, config.learning_rate_output
+        groups = [{"params": [w], "lr": r} for w, r in zip(self.model.network.weights, rates, strict=True)]
+        self.optimisers = {"all": torch.optim.SGD(groups)}
+
+    def advance(self) -> dict[str, float]:
+        """Do one update; return the loss per image and the mean step of the decision."""
+        config = self.config
+        set_rate(self.optimisers["all"], max(0.0, 1 - self.update / config.decay_updates))
+        batch = self.epochs.batch(self.update)
+        times, label = self.digits.times[batch].to(torch.float32), self.digits.labels[batch]
+        strength = torch.ones(len(batch), 1) if config.normalise else None
+        hidden, output = self.model.network(times, strength)
+        wanted = self._wanted(config.objective, output.detach(), label)
+        if strength is not None:
+            won = (self._wanted("s4nn", output.detach(), label) == output.detach()).all(1)
+            strength[won] = config.won_weight
+        loss = squared(output, wanted, config.t_max)
+        decision = output.detach().amin(1, keepdim=True)
+        if config.late_weight:
+            loss = loss + config.late_weight * late(hidden, decision, config.t_max)
+        self.descend("all", loss, "temporal loss")
+        self.update += 1
+        return {"loss": loss.item() / len(batch), "decision_step": decision.mean().item()}
+
+    def _wanted(self, objective: str, output: Tensor, label: Tensor) -> Tensor:
+        config = self.config
+        return targets(output, label, OBJECTIVES[objective], config.t_max, config.margin, config.advance)
+
+    def finished(self) -> TTFSClassifier:
+        """Return a copy with rounded weights; see `FirstSpikeNetwork.round`."""
+        model = TTFSClassifier(self.config, self.seed)
+        model.load_state_dict(self.model.state_dict())
+        model.network.round()
+        return model.eval()
