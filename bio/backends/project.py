@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gc
+import math
 import shutil
 from collections.abc import Iterator, Mapping
 from itertools import groupby
@@ -22,6 +23,7 @@ from bio.network import BrianNetwork
 REPORT = 'std::cout << "completed " << completed << std::endl;'
 DATA = "static_arrays"  # the folder, below the one it runs in, that a program of Brian2 reads arrays from
 DURATION = "run_duration"
+SHARED_STIMULI, SHARED_BYTES = 128, 32_000_000  # so that a few stimuli and a hundred share a program
 SET_ONE = "set_by_single_value"
 RANDOM_NUMBERS = "_run_random_number_buffer"  # brian2cuda runs it once for every clock
 
@@ -69,25 +71,31 @@ def generate(job: Job, folder: Path) -> Project:
     """Write the sources of the job's network to `folder`/sources and its arrays to `folder`/static_arrays.
 
     The active device must be a standalone one. The number of stimuli is part of Brian2's sources, so they are written
-    for the next power of two; how long a run lasts is data. Brian2 goes through sets, whose order differs from
+    for `capacity`; how long a run lasts is data. Brian2 goes through sets, whose order differs from
     process to process: here they are sorted, for the text must not.
     """
     gc.collect()  # Brian2 numbers the names of what is alive: earlier networks must be gone
     n_stimuli, *shape = job.batches[0].shape
-    capacity = 1 << (n_stimuli - 1).bit_length()
-    built = job.build(np.zeros((capacity, *shape)))
+    n_compiled = capacity(n_stimuli, 8 * math.prod(shape))
+    built = job.build(np.zeros((n_compiled, *shape)))
     sources, data = folder / "sources", folder / DATA
     device = get_device()
     for monitor in built.spikes.values():
         _sort(monitor.template_kwds["record_variables"])
     built.network.run(built.duration, report=REPORT, report_period=0.5 * brian2.second, namespace={})
-    not_shown = capacity - n_stimuli
+    not_shown = capacity(n_stimuli, 8 * math.prod(shape)) - n_stimuli
     device.static_arrays[DURATION] = np.array([float(built.duration) - not_shown * built.timing.period_s])
     device.main_queue[:] = _without_data(device, built)
     device.clocks = sorted(device.clocks, key=lambda clock: clock.name)
     device.build(directory=str(sources), compile=False, run=False)
     shutil.move(sources / DATA, data)
     return Project(sources, data, built)
+
+
+def capacity(n_stimuli: int, stimulus_bytes: int) -> int:
+    """Return for how many stimuli to compile: a power of two, and at least 128 where these take no more than 32 MB."""
+    least = min(SHARED_STIMULI, max(1, SHARED_BYTES // max(1, stimulus_bytes)))
+    return 1 << max((n_stimuli - 1).bit_length(), least.bit_length() - 1)
 
 
 def _without_data(device: Any, built: BrianNetwork) -> list[tuple[str, Any]]:
@@ -102,7 +110,7 @@ def _without_data(device: Any, built: BrianNetwork) -> list[tuple[str, Any]]:
     for action, arguments in _in_order(device.main_queue):
         if action == SET_ONE and arguments[0] in learned:  # Brian2 writes arrays of one value into the text
             name, _, value = arguments
-            stored = device.static_array(name, np.array([float(value)], learned[name]))
+            stored = device.static_array(name, np.array([float(value.replace(" ", ""))], learned[name]))
             action, arguments = "set_by_array", (name, stored, False)
         elif action == "run_network":
             arguments = (arguments[0], _run_lines(arguments[1], float(built.duration)))

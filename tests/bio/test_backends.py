@@ -11,12 +11,13 @@ import pytest
 from bio.backends import cpp_standalone
 from bio.backends.compilation import run_commands
 from bio.backends.program import check_output
-from bio.backends.project import generate, standalone_device
+from bio.backends.project import capacity, generate, standalone_device
 from bio.build_cache import entries, project_key
 from bio.levels import find_level
 from bio.presentation import Presentation
 from bio.simulate import make_job, simulate
 from bio.timing import find_timing
+from study.network import Dense
 from tests.bio.reference import critic, generator, stimuli_for, trace
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +51,27 @@ def test_sources_hold_no_data(tmp_path, make, level):
     assert key_of(other, level, 8, tmp_path / "other", seed=1) == key
 
 
+@pytest.mark.parametrize("drive", [-0.107, 2.5, 1e-30])
+def test_one_unit_has_its_drive_in_a_file_too(tmp_path, drive):
+    """Brian2 writes an array of one value into the text, a negative one as `- 0.107`."""
+    network = critic(np.random.default_rng(0))
+    last = network.layers[-1]
+    one = dataclasses.replace(
+        last, shape=(1,), drive=np.array([drive]), connection=Dense(last.connection.weight[:1])
+    )
+    network = dataclasses.replace(network, layers=(*network.layers[:-1], one))
+    with standalone_device("cpp_standalone", {}):
+        project = generate(job_of(network, "exact", 2), tmp_path)
+    assert f"{drive}" not in (project.sources / "main.cpp").read_text().replace(" ", "")
+    assert np.fromfile(project.data / "_static_array__array_readout_I_drive").tolist() == [drive]
+
+
+def test_how_many_stimuli_a_program_is_for():
+    assert [capacity(n, 8) for n in (1, 5, 128, 129, 1180)] == [128, 128, 128, 256, 2048]
+    assert [capacity(n, 1_000_000) for n in (1, 16, 17, 33)] == [32, 32, 32, 64]
+    assert capacity(3, 10**9) == 4
+
+
 def test_another_network_is_another_program(tmp_path):
     first = critic(np.random.default_rng(0))
     layer = first.layers[-2]
@@ -57,7 +79,7 @@ def test_another_network_is_another_program(tmp_path):
     constant = dataclasses.replace(first, layers=(*first.layers[:-2], layer, first.layers[-1]))
     variants = {
         "first": (first, "exact", 5),
-        "stimuli": (first, "exact", 9),
+        "stimuli": (first, "exact", 129),
         "level": (first, "lif", 5),
         "constant": (constant, "exact", 5),
         "steps": (dataclasses.replace(first, n_steps=7), "exact", 5),
