@@ -10,6 +10,7 @@ from trained.batches import Epochs
 from trained.classifier import Classifier, ClassifierModel
 from trained.classifier_config import ClassifierConfig
 from trained.classifier_data import N_CLASSES, data_set
+from trained.process import precision
 from trained.schedule import cosine, set_rate
 from trained.training import AbstractTrainer
 
@@ -56,7 +57,8 @@ class ClassifierTrainer(AbstractTrainer):
         images = self.images[chosen]
         if self.config.augment:
             images = self.data.vary(images, self.random)
-        rates = classifier(images, self.random)
+        with precision(self.config.precision):
+            rates = classifier(images, self.random).float()
         target = nn.functional.one_hot(self.labels[chosen], N_CLASSES).to(rates.dtype)
         loss = nn.functional.mse_loss(rates, target)
         self.descend("all", loss, "squared error of rates")

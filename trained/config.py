@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from study.commands import unknown
+from trained.process import PRECISIONS
 
 C = TypeVar("C", bound="RunConfig")
 
@@ -30,6 +31,8 @@ class RunConfig:
     batch_size : int
     checkpoint_every : int
         Updates between checkpoints and lines of metrics.jsonl.
+    precision : "float32" or "bfloat16"
+        Of products, currents and spikes while training, see `trained.process.precision`; evaluation is in float32.
     """
 
     experiment: str
@@ -39,6 +42,7 @@ class RunConfig:
     n_updates: int = 100
     batch_size: int = 32
     checkpoint_every: int = 25
+    precision: str = "float32"
 
     family: ClassVar[str] = ""
 
@@ -47,6 +51,8 @@ class RunConfig:
         at_least(self, 0, "n_updates")
         if self.batch_size < 2:
             raise ValueError(f"batch_size is {self.batch_size}; batch norm needs at least 2.")
+        if self.precision not in PRECISIONS:
+            raise unknown("precision", self.precision, PRECISIONS)
 
     @property
     def name(self) -> str:

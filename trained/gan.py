@@ -9,6 +9,7 @@ from trained.data import training_images
 from trained.gan_config import GanConfig
 from trained.gan_network import GanModel
 from trained.objective import Objective, objective
+from trained.process import precision
 from trained.training import AbstractTrainer
 
 
@@ -49,17 +50,22 @@ class GanTrainer(AbstractTrainer):
         self.model.train()
         for _ in range(self.config.critic_steps):
             latent = self.latent()
-            fake = shown(self.model, latent)
-            real = self.real()
-            critic_loss = self.objective.critic(*self._scores(real, fake.detach()))
-            if self.config.gradient_penalty:
-                critic_loss = critic_loss + self.config.gradient_penalty * self._slope(real, fake.detach())
+            with precision(self.config.precision):
+                fake = shown(self.model, latent)
+                critic_loss = self._critic_loss(self.real(), fake.detach())
             self.descend("critic", critic_loss, "critic loss")
             self._clip()
-        generator_loss = self.objective.generator(self.model.critic(fake))
+        with precision(self.config.precision):
+            generator_loss = self.objective.generator(self.model.critic(fake))
         self.descend("generator", generator_loss, "generator loss")
         self.update += 1
         return {"critic_loss": critic_loss.item(), "generator_loss": generator_loss.item()}
+
+    def _critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        loss = self.objective.critic(*self._scores(real, fake))
+        if self.config.gradient_penalty:
+            loss = loss + self.config.gradient_penalty * self._slope(real, fake)
+        return loss
 
     def _scores(self, real: Tensor, fake: Tensor) -> list[Tensor]:
         critic = self.model.critic

@@ -24,7 +24,7 @@ class GanConfig(RunConfig):
 
     Parameters
     ----------
-    experiment, variant, dataset, image_size, n_updates, batch_size, checkpoint_every
+    experiment, variant, dataset, image_size, n_updates, batch_size, checkpoint_every, precision
         See `trained.config.RunConfig`; images can be halved as often as the generator has transposed convolutions,
         updates are those of the generator, and 0 of them make an untrained twin, its batch norm calibrated.
     n_colours : int

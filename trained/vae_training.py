@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from trained.batches import Epochs
 from trained.data import training_images
 from trained.latent import RateLatent
+from trained.process import precision
 from trained.schedule import cosine, set_rate
 from trained.training import AbstractTrainer
 from trained.vae import VAE
@@ -66,8 +67,9 @@ class VAETrainer(AbstractTrainer):
         self.model.train()
         set_rate(self.optimisers["all"], cosine(self.update, self.config.cosine_updates))
         images = self.images[self.epochs.batch(self.update)]
-        made, divergence = self.model.reconstruct(images, self.random, self._scheduled())
-        error = 4 * nn.functional.mse_loss(made, images)  # of images in [-1, 1]
+        with precision(self.config.precision):
+            made, divergence = self.model.reconstruct(images, self.random, self._scheduled())
+        error = 4 * nn.functional.mse_loss(made.float(), images)  # of images in [-1, 1]
         loss = error + self.config.divergence_weight * divergence
         self.descend("all", loss, "reconstruction error + divergence")
         self.update += 1

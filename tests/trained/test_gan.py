@@ -39,6 +39,8 @@ SWITCHES: list[dict[str, Any]] = [
     dict(critic_reset=False),
     dict(gradient_penalty=10.0),
     dict(n_latent=5),
+    dict(precision="bfloat16"),
+    dict(precision="bfloat16", gradient_penalty=10.0),
 ]
 
 
