@@ -55,6 +55,33 @@ def load_role(run: Path, role: str | None) -> tuple[Network, Path]:
     return network, path
 
 
+def load_spec(path: str | Path, network: str | None = None) -> Network:
+    """Read the description of a network: layers, weights, neurons, what it is shown and how it is decoded.
+
+    Parameters
+    ----------
+    path : path
+        A file that `python -m trained export` wrote, or a run folder.
+    network : "generator", "critic", "encoder" or "classifier", optional
+        Which of a run folder's networks.
+
+    Returns
+    -------
+    study.network.Network
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such file, it is damaged or stale, or a folder is given without saying which network.
+
+    Examples
+    --------
+    >>> spec = bio.load_spec("runs/quick-digits/sgad/seed-0", "generator")
+    >>> brian = bio.build_network(spec, latents, level="lif")
+    """
+    return load_role(Path(path), network)[0]
+
+
 def check_fresh(network: Network, run: Path) -> None:
     """Raise ValueError if the run folder holds another model than the one `network` was exported from."""
     model = run / "model.safetensors"
