@@ -21,7 +21,10 @@ MEASURES: dict[str, tuple[Callable[[Any, int], list[Row]], ...]] = {
     "classifier": (classifier_measures.accuracy, classifier_measures.activity),
     "ttfs-classifier": (ttfs_measures.classification,),
     "ttfs-gan": (ttfs_measures.activity, ttfs_measures.recognition, fad, memorising),
-    "vae": (vae_measures.activity, fad, memorising, vae_measures.reconstruction),
+    "vae": (
+        *(vae_measures.activity, fad, memorising),
+        *(vae_measures.reconstruction, vae_measures.validation_fad),
+    ),
 }
 FIELDS = ("model", "measure", "value", "n", "detail")
 

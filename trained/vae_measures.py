@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from trained.data import resized
-from trained.measures import N_ACTIVITY, TEST_SPLITS, Row, row
+from study.manifest import find
+from trained.data import resized, training_images
+from trained.fad import LEGACY_BATCH, features, frechet_distance, load_encoder, moments
+from trained.measures import AUTOENCODERS, N_ACTIVITY, TEST_SPLITS, Row, row
 from trained.vae import VAE
+from trained.vae_training import split
 
 N_RECONSTRUCTED = 10000
 
@@ -25,6 +28,20 @@ def reconstruction(model: VAE, n_samples: int = 0) -> list[Row]:
         ]
     error = 4 * torch.cat(errors).mean().item()  # pixels from -1 to 1 differ by twice as much
     return [row("reconstruction error", error, len(targets), "mean squared, pixels in [-1, 1], test split")]
+
+
+def validation_fad(model: VAE, n_samples: int) -> list[Row]:
+    """Return the FAD to the held-out training images, legacy mode, batch 256 on both sides: what choices are made on."""
+    judge = AUTOENCODERS.get(model.config.dataset)
+    weights = find(f"fad-{judge}-autoencoder") if judge else None
+    if weights is None or model.config.n_validation < LEGACY_BATCH:
+        return []
+    _, validation = split(training_images(model.config), model.config.n_validation)
+    encoder = load_encoder(weights)
+    generated = moments(features(model.sample(n_samples, model.seed), encoder, "legacy"))
+    distance = frechet_distance(*generated, *moments(features(validation, encoder, "legacy")))
+    detail = f"legacy, batch {LEGACY_BATCH}, {judge} autoencoder, against {len(validation)} held-out training images"
+    return [row("validation FAD", distance, n_samples, detail)]
 
 
 def activity(model: VAE, n_samples: int = 0) -> list[Row]:
