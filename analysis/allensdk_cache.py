@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -21,10 +22,14 @@ import numpy as np
 from analysis.nwb import open_nwb
 from study.commands import one_line
 from study.download import download_unverified, require_remembered_sha256
-from study.files import sha256, write_text
+from study.files import locked, sha256, write_text
 from study.manifest import cache_folder
 
 RECORD = "sha256.json"
+
+
+class _Absent(Exception):
+    """The Allen Institute knows no such file."""
 
 
 def require_allensdk(name: str) -> ModuleType:
@@ -36,7 +41,9 @@ def require_allensdk(name: str) -> ModuleType:
         If allensdk is not installed or cannot be imported.
     """
     try:
-        return importlib.import_module(f"allensdk.{name}")
+        with warnings.catch_warnings():  # it warns about the setuptools that it needs
+            warnings.simplefilter("ignore")
+            return importlib.import_module(f"allensdk.{name}")
     except ImportError as error:
         cause = "is not installed" if error.name == "allensdk" else f"cannot be imported ({one_line(error)})"
         raise ValueError(
@@ -65,8 +72,8 @@ def fetch_2p(experiment: int, folder: Path, events: bool = False) -> tuple[Path,
     ValueError
         If allensdk is absent, there is no such experiment or network, or a file came damaged.
     """
+    module = require_allensdk("core.brain_observatory_cache")
     with _asking(experiment, "2-photon experiment"):
-        module = require_allensdk("core.brain_observatory_cache")
         cache = module.BrainObservatoryCache(manifest_file=str(folder / "boc" / "manifest.json"))
         nwb = Path(cache.get_cache_path(None, cache.EXPERIMENT_DATA_KEY, experiment))
         npz = Path(cache.get_cache_path(None, cache.EVENTS_DATA_KEY, experiment))
@@ -84,14 +91,14 @@ def fetch_2p(experiment: int, folder: Path, events: bool = False) -> tuple[Path,
 def _2p_link(api: Any, query: str, experiment: int) -> str:
     found = api.template_query("brain_observatory_queries", query, ophys_experiment_id=experiment)
     if not found:
-        raise LookupError
+        raise _Absent
     return f"{api.api_url}{found[0]['download_link']}"
 
 
 def fetch_neuropixels(session: int, folder: Path) -> Path:
     """Return the NWB file of a Neuropixels session; download it if it lacks. Errors as `fetch_2p`."""
+    module = require_allensdk("brain_observatory.ecephys.ecephys_project_cache")
     with _asking(session, "Neuropixels session"):
-        module = require_allensdk("brain_observatory.ecephys.ecephys_project_cache")
         cache = module.EcephysProjectCache.from_warehouse(manifest=str(folder / "ecephys" / "manifest.json"))
         path = Path(cache.get_cache_path(None, cache.SESSION_NWB_KEY, session, session))
     _get(path, lambda: _neuropixels_link(cache, session), folder, session, "Neuropixels session", check_hdf5)
@@ -106,7 +113,7 @@ def _neuropixels_link(cache: Any, session: int) -> str:
     )
     found = engine.get_rma_list(query)
     if not found:
-        raise LookupError
+        raise _Absent
     return f"{engine.scheme}://{engine.host}{found[0]['download_link']}"
 
 
@@ -115,13 +122,11 @@ def _asking(number: int, what: str) -> Iterator[None]:
     """Turn what goes wrong while the Allen Institute is asked into one sentence."""
     try:
         yield
-    except LookupError as error:
+    except _Absent as error:
         raise ValueError(
             f"there is no {what} {number}, or it has no file: look the id up at observatory.brain-map.org or with "
             "allensdk's tables of sessions."
         ) from error
-    except ValueError:
-        raise
     except Exception as error:  # requests, urllib3 and simplejson raise what they like
         raise ValueError(
             f"cannot ask the Allen Institute for the {what} {number} ({type(error).__name__}); check the network, then "
@@ -139,11 +144,12 @@ def _get(
 ) -> None:
     """Put the file at `path` unless it is there, and check that it is the one that once arrived."""
     record = folder / RECORD
-    if not path.exists():
-        with _asking(number, what):
-            url = link()
-        download_unverified(url, path, check)
-        _note(record, path)
+    with locked(folder / ".lock"):  # two processes would write to the same partial file
+        if not path.exists():
+            with _asking(number, what):
+                url = link()
+            download_unverified(url, path, check)
+            _note(record, path)
     known = _noted(record).get(str(path))
     if known is None:  # put there by hand or by allensdk
         check(path)
