@@ -5,6 +5,8 @@ import re
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bio import equations
 from bio.__main__ import main
@@ -25,7 +27,8 @@ from study.network import (
 )
 from study.responses import load_attributes, load_layer
 from study.stimuli import Stimuli, save_stimuli
-from tests.bio.reference import critic, draws_for, stimuli_for, trace
+from tests.bio.reference import critic, draws_for, inputs_for, stimuli_for, trace
+from tests.study.network_drawing import networks
 
 RNG = np.random.default_rng(0)
 
@@ -86,9 +89,24 @@ def test_float32_is_exact_on_a_dyadic_grid():
     assert all(np.all(layer.connection.weight * 64 % 1 == 0) for layer in network.layers)
 
 
-def test_the_equations_in_numpy_are_those_of_the_reference():
-    network = sampling()
-    stimuli, draws = stimuli_for(network, RNG, 20), draws_for(network, RNG, 20)
+def test_float32_flips_a_spike_at_the_threshold_and_the_grid_does_not():
+    """0.1 + 0.2 exceeds 0.3 in float64 and equals it in float32."""
+    layer = Layer("only", (1,), Dense([[0.1, 0.2]]), [0.0], FirstSpike(0.3, ">"))
+    network = Network("encoder", (2,), 1, (layer,), input="spikes")
+
+    def fires(network, precision):
+        found = simulate(network, np.ones((1, 1, 2)), precision=precision, progress=False)
+        return int(found.counts["only"].sum())
+
+    assert [fires(network, p) for p in ("float64", "float32")] == [1, 0]
+    rounded = round_to_grid(network, 8)
+    assert [fires(rounded, p) for p in ("float64", "float32")] == [1, 1]  # 26/256 + 51/256 = 0.30078
+
+
+@given(networks(), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+def test_the_equations_in_numpy_are_those_of_the_reference(network, seed):
+    stimuli, draws = inputs_for(network, np.random.default_rng(seed), 5)
     expected = trace(network, stimuli, draws)
     for name, found in equations.trace(network, stimuli, draws).items():
         np.testing.assert_allclose(found, expected[name], atol=1e-12)
