@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from study import network as spec
+from study.manifest import find
 from tests.trained.described import simulate
 from trained import runs, training
 from trained.batches import Epochs
@@ -22,6 +23,7 @@ from trained.latent_divergence import bernoulli_kld, gaussian_kld, mmd, mmd_rbf,
 from trained.vae import VAE
 from trained.vae_config import VAEConfig
 from trained.vae_layers import FSVAE, LEARNED, hidden
+from trained.vae_measures import validation_fad
 from trained.vae_training import VAETrainer, split
 
 TINY = named_config("tiny-vae/fsvae")
@@ -275,6 +277,20 @@ def test_prior_of_rates_learns_faster() -> None:
     assert rates == pytest.approx([3e-3, 3e-2])
     n = sum(len(group["params"]) for group in trainer.optimisers["all"].param_groups)
     assert n == len(list(trainer.model.parameters()))
+
+
+@pytest.mark.skipif(
+    find("fad-mnist-autoencoder") is None, reason="the FAD autoencoder of MNIST is not at hand"
+)
+def test_validation_fad_is_zero_for_the_held_out_images_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = dataclasses.replace(arm("ann-vae"), n_validation=512)
+    trainer = VAETrainer(config, 0)
+    model = trainer.model.eval()
+    (untrained,) = validation_fad(model, 512)
+    monkeypatch.setattr(model, "sample", lambda n, seed: trainer.validation)
+    (same,) = validation_fad(model, 512)
+    assert abs(float(same["value"])) < 1e-3 < float(untrained["value"])
+    assert "512 held-out training images" in same["detail"]
 
 
 @pytest.mark.parametrize("name", ARMS)
