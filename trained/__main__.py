@@ -22,6 +22,7 @@ from trained.config import override
 from trained.configurations import CONFIGS, named_config
 from trained.gan_network import GanModel
 from trained.sheet import save_sheet
+from trained.ttfs.table import table
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -44,6 +45,10 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         print(f"{row['model']}: {row['measure']} {row['value']} (n = {row['n']}; {row['detail']})")
     if arguments.out:
         evaluation.write_rows(rows, arguments.out)
+
+
+def _ttfs_table(arguments: argparse.Namespace) -> None:
+    print("\n".join(table(arguments.run, arguments.split)))
 
 
 def _sample(arguments: argparse.Namespace) -> None:
@@ -147,6 +152,9 @@ def parser() -> Parser:
     sub.add_argument("run", type=Path, nargs="+")
     sub.add_argument("--samples", type=int, default=evaluation.N_PUBLISHED)
     sub.add_argument("--out", type=Path, help="CSV to write")
+    sub = command("ttfs-table", _ttfs_table, "Compare first-spike classifiers: accuracy, ties, time, spikes.")
+    sub.add_argument("run", type=Path, nargs="+")
+    sub.add_argument("--split", choices=("test", "validation"), default="test")
     sub = command("sample", _sample, "Draw images into a PNG sheet.")
     sub.add_argument("run", type=Path)
     sub.add_argument("--count", type=int, default=64)

@@ -23,6 +23,7 @@ from trained.ttfs.gan_config import TTFSGanConfig
 from trained.ttfs.measures import classification, decisions, recognition
 from trained.ttfs.network import FirstSpikeNetwork
 from trained.ttfs.neuron import FirstSpikeRule
+from trained.ttfs.table import table
 from trained.ttfs.training import TTFSClassifierTrainer
 
 NAMES = ("tiny-ttfs-classifier/s4nn", "tiny-ttfs-gan/conditional")
@@ -170,3 +171,25 @@ def test_made_images_are_those_of_the_seed_and_their_classes_those_asked_for() -
 def test_configurations_that_make_no_sense_are_refused(change: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         override(named_config("tiny-ttfs-classifier/s4nn"), [change])
+
+
+def test_the_table_compares_runs_of_the_same_seed(tmp_path: Path) -> None:
+    config = override(named_config("tiny-ttfs-classifier/s4nn"), ["n_updates=0", "v_threshold=20"])
+    runs = []
+    for variant, seed in (("s4nn", 0), ("s4nn", 1), ("aggressive", 1), ("aggressive", 2)):
+        changed = (
+            {}
+            if variant == "s4nn"
+            else {"variant": variant, "objective": "aggressive-zero", "v_threshold": 10.0}
+        )
+        runs.append(train(dataclasses.replace(config, **changed), seed, tmp_path / f"{variant}-{seed}"))
+    lines = table(runs, "test")
+    assert lines[2].startswith("| tiny-ttfs-classifier/s4nn | 2 |")
+    assert " ± " in lines[2]
+    change = lines[4].split(" | ")
+    assert change[:2] == ["| tiny-ttfs-classifier/aggressive, change", "1"]  # seed 1 alone is in both
+    assert float(change[6].removesuffix(" %")) < 0  # half the threshold: earlier
+    with pytest.raises(ValueError, match="seed 0 was given twice"):
+        table([runs[0], runs[0]], "test")
+    with pytest.raises(ValueError, match="held no images out; measure it on --split test"):
+        table(runs, "validation")
