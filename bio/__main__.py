@@ -1,4 +1,4 @@
-"""Command line: `python -m bio simulate`, `verify` and `cache`."""
+"""Command line: `python -m bio simulate`, `match`, `fidelity`, `verify` and `cache`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from bio.command_ladder import add_commands, add_modifiers, modified
 from bio.exported import load_role, roles_in
 from bio.shown import network_input
 from study.commands import Parser, run
@@ -28,10 +29,11 @@ def simulate_command(arguments: argparse.Namespace) -> None:
     values, ids, draws = network_input(network, stimuli, arguments.limit)
     if arguments.dyadic is not None:
         network = round_to_grid(network, arguments.dyadic)
+    network, level, changes = modified(arguments, network)
     responses = simulate(
         network,
         values,
-        arguments.level,
+        level,
         arguments.backend,
         draws=draws,
         stimulus_ids=ids,
@@ -47,6 +49,7 @@ def simulate_command(arguments: argparse.Namespace) -> None:
         **{f"network_{key}": str(value) for key, value in network.provenance.items()},
         "network_sha256": sha256(path),
         "stimuli_sha256": sha256(arguments.stimuli),
+        **changes,
         "dyadic_bits": str(arguments.dyadic or "none"),
         "simulated": stimuli.attributes.get("simulated", "unknown"),
     }
@@ -107,6 +110,7 @@ def parser() -> Parser:
     top = Parser(prog="python -m bio", description="Trained networks as Brian2 equations.")
     commands = top.add_subparsers(dest="command", required=True)
     _add_simulate(commands.add_parser("simulate", help="show stimuli to a network and write its responses"))
+    add_commands(commands)
     _add_verify(commands.add_parser("verify", help="compare level exact with torch, spike by spike"))
     cache = commands.add_parser("cache", help="list or remove the compiled programs that were kept")
     cache.add_argument("action", choices=("list", "clear"))
@@ -119,7 +123,9 @@ def _add_simulate(simulate: argparse.ArgumentParser) -> None:
         "run", type=Path, metavar="RUN", help="run folder, or one .safetensors network file"
     )
     simulate.add_argument("--network", choices=ROLES, help="which network of the run folder")
-    simulate.add_argument("--level", default="exact", help="exact or lif; default %(default)s")
+    simulate.add_argument(
+        "--level", default="exact", help="exact, lif, cuba, coba, adex or hh; default %(default)s"
+    )
     simulate.add_argument("--stimuli", type=Path, required=True, metavar="FILE", help="stimuli.nc")
     simulate.add_argument("--out", type=Path, required=True, metavar="FILE", help="responses.nc")
     simulate.add_argument("--dt-ms", type=float, help="simulation time step; default: the level's own")
@@ -141,6 +147,7 @@ def _add_simulate(simulate: argparse.ArgumentParser) -> None:
         "--no-reset", action="store_true", help="stimuli begin from the state that the one before left"
     )
     _add_numerics(simulate)
+    add_modifiers(simulate)
     simulate.set_defaults(handler=simulate_command)
 
 

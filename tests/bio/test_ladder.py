@@ -1,0 +1,232 @@
+"""Matching, modifiers and the fidelity report."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from bio.__main__ import main
+from bio.calibration import calibration_inputs
+from bio.fidelity import compare_levels, first_degraded, pearson, rdm_correlation
+from bio.levels import find_level
+from bio.matching import Gains, apply_gains, load_gains, match, network_hash, save_gains, scaled
+from bio.modifiers import Modifiers, modify_level, modify_network, quantised
+from bio.simulate import simulate
+from study.network import LIF, Current, Dense, Layer, Network, save_network
+from tests.bio.reference import critic, generator, stimuli_for
+
+
+def test_matching_finds_the_gains_of_a_known_response():
+    """Layers whose rate is a power of their own gain and of the rate before: the factors are known."""
+    network = critic(np.random.default_rng(0))
+    target = {"conv1": 0.1, "conv2": 0.2, "dense1": 0.3}
+    powers, offsets = {"conv1": 1.5, "conv2": 0.7, "dense1": 2.5}, {"conv1": 1.3, "conv2": 2.0, "dense1": 0.5}
+
+    def measure(candidate):
+        rates, before = {}, 1.0
+        for old, new in zip(network.layers, candidate.layers[:3], strict=False):
+            gain = new.connection.weight.ravel()[0] / old.connection.weight.ravel()[0]
+            before = offsets[new.name] * gain ** powers[new.name] * before
+            rates[new.name] = target[new.name] * before
+        return rates
+
+    said = []
+    gain, bias, rates = match(network, target, measure, rounds=25, say=said.append)
+    for name in target:
+        assert rates[name] == pytest.approx(target[name], rel=0.02)
+    assert gain["conv1"] == pytest.approx(1.3 ** (-1 / 1.5), rel=0.02)
+    assert set(bias.values()) == {0.0}
+    assert 3 < len(said) < 25
+
+
+def test_a_silent_layer_gets_a_bias():
+    network = critic(np.random.default_rng(0))
+
+    def measure(candidate):
+        return {"conv1": float(candidate.layers[0].drive.mean() > network.layers[0].drive.mean() + 0.4) * 0.1}
+
+    _, bias, rates = match(network, {"conv1": 0.1}, measure, say=lambda _: None)
+    assert bias == {"conv1": 0.5}
+    assert rates == {"conv1": 0.1}
+
+
+def test_gains_scale_currents_and_belong_to_one_network(tmp_path):
+    network = critic(np.random.default_rng(0))
+    gains = Gains({"conv1": 2.0}, {"conv1": 0.5}, "cuba", network_hash(network), {"seed": "0"})
+    save_gains(gains, tmp_path / "gains.json")
+    assert load_gains(tmp_path / "gains.json") == gains
+    changed = apply_gains(network, gains, "cuba")
+    np.testing.assert_array_equal(changed.layers[0].drive, 2 * network.layers[0].drive + 0.5)
+    np.testing.assert_array_equal(changed.layers[1].drive, network.layers[1].drive)
+    with pytest.raises(ValueError, match="matched at level cuba, not coba"):
+        apply_gains(network, gains, "coba")
+    with pytest.raises(ValueError, match="matched on another critic"):
+        apply_gains(changed, gains, "cuba")
+    (tmp_path / "bad.json").write_text("[]")
+    with pytest.raises(ValueError, match="does not hold gains"):
+        load_gains(tmp_path / "bad.json")
+
+
+def test_calibration_inputs_follow_their_seed():
+    network = generator(np.random.default_rng(0))
+    first, again, other = (calibration_inputs(network, 3, seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert first.shape == (3, 3)
+    assert (first != other).all()
+    images = calibration_inputs(critic(np.random.default_rng(0)), 5, 0)
+    assert images.shape == (5, 1, 8, 8)
+    assert images.min() >= 0
+    assert images.max() <= 1
+    assert np.ptp(images, axis=(1, 2, 3)).max() > 0.1
+    with pytest.raises(ValueError, match="number of calibration inputs is 0"):
+        calibration_inputs(network, 0, 0)
+
+
+def quiet_neurons(n, n_steps, decay=0.5):
+    """Neurons that hold half of the threshold."""
+    first = Layer("dense1", (n,), Dense(np.zeros((n, 1))), np.full(n, 0.5), LIF(decay, 1 - decay))
+    return Network(
+        "critic", (1,), n_steps, (first, Layer("readout", (1,), Dense(np.ones((1, n))), [0.0], Current()))
+    )
+
+
+@pytest.mark.parametrize(("level", "per_step"), [("exact", 1), ("lif", 8), ("cuba", 8)])
+def test_noise_has_the_spread_that_was_asked_for(level, per_step):
+    import brian2
+
+    from bio.backends.numpy import numpy_target
+    from bio.network import build_network
+
+    network = quiet_neurons(400, 24)
+    step_ms = 250 / 24
+    noisy = modify_level(find_level(level), Modifiers(noise_mv=1.5, seed=3), step_ms)
+    recorded = []
+    for _ in range(2):
+        with numpy_target():
+            dt_ms = None if level == "exact" else step_ms / per_step
+            brian = build_network(network, np.zeros((1, 1)), noisy, dt_ms=dt_ms)
+            brian.network.run(brian.duration * 0.9, namespace={})
+            recorded.append(np.array(brian.groups["dense1"].v_) * (15 if level == "exact" else 1000))
+    np.testing.assert_array_equal(*recorded)  # the same seed
+    assert recorded[0].std() == pytest.approx(1.5, rel=0.12)
+    assert brian2.get_device() is not None
+
+
+def test_a_delay_moves_spikes_by_as_much():
+    neuron = LIF(0.5, 0.5)
+    first = Layer("dense1", (1,), Dense([[0.0]]), [1.5], neuron)
+    second = Layer("dense2", (1,), Dense([[6.0]]), [0.0], neuron)
+    network = Network(
+        "critic", (1,), 8, (first, second, Layer("readout", (1,), Dense([[1.0]]), [0.0], Current()))
+    )
+    from bio.backends.numpy import numpy_target
+    from bio.network import build_network
+
+    times = []
+    for delay in (0.0, 5.0):
+        level = modify_level(find_level("cuba"), Modifiers(delay_ms=delay), 31.25)
+        with numpy_target():
+            brian = build_network(network, np.zeros((1, 1)), level, dt_ms=31.25 / 128)
+            brian.network.run(brian.duration * 0.6, namespace={})
+            times.append(float(brian.spikes["dense2"].t_[0]) * 1e3)
+    assert times[1] - times[0] == pytest.approx(5.0, abs=31.25 / 128)
+
+
+def test_a_longer_refractory_period_lowers_the_rate_to_its_limit():
+    network = scaled(quiet_neurons(1, 8), {"dense1": 40.0}, {})
+    rates = [
+        simulate(network, np.zeros((1, 1)), level, dt_ms=31.25 / 64, progress=False).counts["dense1"].sum()
+        for level in (
+            "cuba",
+            modify_level(find_level("cuba"), Modifiers(refractory_ms=20.0), 31.25),
+            modify_level(find_level("lif"), Modifiers(refractory_ms=40.0), 31.25),
+        )
+    ]
+    to_threshold_ms = 31.25 / np.log(2) * np.log(20 / 19)
+    expected = [250 / (to_threshold_ms + silence) for silence in (3, 20, 40)]
+    np.testing.assert_allclose(rates, expected, rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("level", "modifiers", "message"),
+    [
+        ("exact", {"delay_ms": 1.0}, "delay of 1 ms does not fit"),
+        ("lif", {"delay_ms": 1.0}, "cannot express a delay of 1 ms"),
+        ("exact", {"refractory_ms": 2.0}, "refractory period of 2 ms changes nothing"),
+        ("hh", {"refractory_ms": 2.0}, "refractoriness of its channels"),
+    ],
+)
+def test_what_a_level_cannot_be_given_is_refused(level, modifiers, message):
+    with pytest.raises(ValueError, match=message):
+        modify_level(find_level(level), Modifiers(**modifiers), 15.625).population(LIF(0.5, 0.5), 15.625)
+
+
+def test_modifiers_out_of_range_are_refused():
+    for name, value in (("noise_mv", -1.0), ("delay_ms", np.nan), ("refractory_ms", 0.0), ("weight_bits", 1)):
+        with pytest.raises(ValueError, match=f"{name} is"):
+            Modifiers(**{name: value})
+
+
+def test_weights_are_rounded_and_noisy():
+    weight = np.array([[-1.0, 0.2, 0.49]])
+    np.testing.assert_allclose(quantised(weight, 3), [[-1, 1 / 3, 1 / 3]])
+    assert len(np.unique(quantised(np.linspace(-1, 1, 999), 4))) == 15
+    network = critic(np.random.default_rng(0))
+    noisy, again = (modify_network(network, Modifiers(weight_noise=0.1, seed=5)) for _ in range(2))
+    share = noisy.layers[2].connection.weight / network.layers[2].connection.weight - 1
+    np.testing.assert_array_equal(noisy.layers[2].connection.weight, again.layers[2].connection.weight)
+    assert share.std() == pytest.approx(0.1, rel=0.2)
+    assert modify_network(network, Modifiers()) is network
+
+
+def test_the_report_knows_what_it_compares():
+    rng = np.random.default_rng(2)
+    network = generator(rng)
+    exact = simulate(network, stimuli_for(network, rng, 6), progress=False)
+    same = compare_levels(exact, exact, "lif", False)
+    assert [row.layer for row in same] == ["dense1", "convt1", "image"]
+    assert all(row.passed for row in same)
+    assert same[0].count_correlation == pytest.approx(1)
+    assert same[0].rate_exact_hz == pytest.approx(exact.counts["dense1"].sum(2).mean() / 0.25)
+    assert same[-1].image_mse == 0
+    assert first_degraded(same) is None
+    shuffled = {name: counts[::-1].copy() for name, counts in exact.counts.items()}
+    shuffled["convt1"] = shuffled["convt1"] * 2
+    other = compare_levels(exact, dataclasses.replace(exact, counts=shuffled), "lif", False)
+    assert not other[0].passed
+    assert other[1].rate_ratio == pytest.approx(2)
+    assert first_degraded(other) == "dense1"
+
+
+def test_correlations_agree_with_their_definitions():
+    rng = np.random.default_rng(0)
+    a = rng.poisson(2, (8, 20)).astype(float)
+    a[3] = 1  # no pattern
+    rho, n = rdm_correlation(a, 3 * a + 1)
+    assert (rho, n) == (pytest.approx(1), 7)
+    assert np.isnan(rdm_correlation(a[:4], a[:4])[0])
+    assert np.isnan(pearson(np.ones(3), np.arange(3.0)))
+
+
+def test_commands(tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    network = dataclasses.replace(generator(rng, n_steps=4), provenance={"name": "toy", "seed": "0"})
+    save_network(network, tmp_path / "generator.safetensors")
+    common = [str(tmp_path / "generator.safetensors"), "--backend", "numpy", "--count", "4"]
+    out = tmp_path / "fidelity.csv"
+    command = ["fidelity", *common, "--held-out", "4", "--levels", "lif", "--out", str(out)]
+    assert main(command) == 0
+    assert "lif passes: dense1 r 1.000 rate 1.00" in capsys.readouterr().out
+    lines = out.read_text().splitlines()
+    assert lines[0].startswith("model,network,level,layer,matched,n_stimuli")
+    assert lines[1].startswith("toy,generator,lif,dense1,false,4,18,1,")
+    gains = tmp_path / "gains.json"
+    assert main(["match", *common, "--level", "lif", "--rounds", "1", "--out", str(gains)]) == 0
+    assert set(load_gains(gains).gain.values()) == {1.0}
+    assert main(["match", *common, "--level", "lif", "--rounds", "0", "--out", str(gains)]) == 2
+    assert "--rounds is 0" in capsys.readouterr().err
+    assert main([*command[:-2], "--levels", "lief", "--out", str(out)]) == 2
+    assert "unknown level 'lief': did you mean 'lif'" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["simulate", str(tmp_path), "--noise", "2", "--stimuli", "x", "--out", "y"])
+    assert "'2' is no number with the unit mV, such as 2mV" in capsys.readouterr().err
