@@ -6,6 +6,7 @@
     <results>/rsa.csv                                       table of `python -m analysis rsa`
     <results>/rdms.nc                                       model RDMs of the same command (--rdms)
     <results>/metrics.csv                                   optional: image quality, one row per model, a column `model`
+    <results>/fidelity/<any name>.csv                       optional: tables of `python -m bio fidelity`
     <results>/verify/<model>.txt                            optional: check of Brian2 against torch, in words
     <results>/latents/<model>.nc                            optional: latents found for the images, with their error
     <results>/figures/                                      what `python -m analysis figures` draws

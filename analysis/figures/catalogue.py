@@ -18,6 +18,7 @@ from analysis.figures import (
     fig3_rdms,
     fig4_alignment,
     fig5_levels,
+    fig6_ladder,
     fig7_sites,
 )
 from analysis.results import Results
@@ -48,6 +49,7 @@ FIGURES: dict[str, Entry] = {
     "fig3_rdms": Entry(fig3_rdms.draw, fig3_rdms.CAPTION),
     "fig4_alignment": Entry(fig4_alignment.draw, fig4_alignment.CAPTION),
     "fig5_levels": Entry(fig5_levels.draw, fig5_levels.CAPTION),
+    "fig6_ladder": Entry(fig6_ladder.draw, fig6_ladder.CAPTION),
     "fig7_sites": Entry(fig7_sites.draw, fig7_sites.CAPTION),
 }
 

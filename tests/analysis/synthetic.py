@@ -53,6 +53,19 @@ def responses(pictures: np.ndarray, ids: np.ndarray, network: str, level: str, v
     return Responses(ids, counts, edges, LAYERS[network], readout, attributes)
 
 
+def write_fidelity(folder: Path) -> None:
+    """Tables of the ladder of three networks that do not exist."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in range(3):
+        lines = ["model,network,level,layer,count_correlation,rate_ratio,rdm_correlation,passed"]
+        for depth, layer in enumerate(LAYERS["critic"]):
+            for rung, level in enumerate(("lif", "cuba", "coba")):
+                r = 1 - 0.1 * rung - 0.05 * depth - 0.01 * seed * rung
+                lines.append(f"toy{seed},critic,{level},{layer},{r},{2 - r},{r},{str(r > 0.8).lower()}")
+        lines.append("toy,critic,coba,image,0.5,,,false")
+        (folder / f"toy{seed}.csv").write_text("\n".join(lines) + "\n")
+
+
 def make_results(root: Path, n_images: int = 12, n_bootstrap: int = 20, real: bool = False) -> Path:
     """Write everything that figures and report read, through the same commands that a user runs.
 
@@ -81,6 +94,7 @@ def make_results(root: Path, n_images: int = 12, n_bootstrap: int = 20, real: bo
     command += ["--bootstrap", str(n_bootstrap), "--permutations", str(n_bootstrap)]
     assert main([*command, "--out", str(root / "rsa.csv"), "--rdms", str(root / "rdms.nc")]) == 0
     (root / "metrics.csv").write_text("model,measure,value,n,detail\ntoy/sgad/seed-0,FAD,12.5,500,made up\n")
+    write_fidelity(root / "fidelity")
     (root / "verify" / "toy" / "sgad").mkdir(parents=True, exist_ok=True)
     (root / "verify" / "toy" / "sgad" / "seed-0.txt").write_text(
         "critic/c1: mismatched spikes: 0 of 1234 spikes (9999 neuron-steps, spike probability 0.123)\n"

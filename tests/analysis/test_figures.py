@@ -4,9 +4,11 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from analysis.__main__ import main
+from analysis.figures import fig6_ladder
 from analysis.figures.catalogue import FIGURES, draw_figure
 from analysis.figures.palette import site_name, variant_colours
 from analysis.results import NothingToDrawError, Results
@@ -207,3 +209,21 @@ def test_bars_are_of_the_layer_chosen_on_other_images(copy):
     save_table(one, copy / "rsa.csv")
     (row,) = best_layer_rows(Results(copy), "sgad", "critic")
     assert row.layer == "c1"
+
+
+def test_the_ladder_has_intervals_over_networks(toy):
+    from scipy.stats import t
+
+    rows = fig6_ladder.load_fidelity(Results(toy))
+    assert {key[2] for key in rows} == {"lif", "cuba", "coba"}
+    values = [float(row["count_correlation"]) for row in rows["critic", "c1", "coba"]]
+    _, low, high = fig6_ladder.interval(values)
+    assert (low, high) == pytest.approx(t.interval(0.95, 2, np.mean(values), np.std(values, ddof=1) / 3**0.5))
+    assert fig6_ladder.interval([0.5]) == (0.5, 0.5, 0.5)
+    assert "3 network(s)" in (toy / "figures" / "fig6_ladder.svg").read_text()
+
+
+def test_a_ladder_without_tables_is_not_drawn(copy):
+    shutil.rmtree(copy / "fidelity")
+    with pytest.raises(NothingToDrawError, match="make them with `python -m bio fidelity`"):
+        draw_figure("fig6_ladder", Results(copy), copy)
