@@ -13,9 +13,9 @@ import numpy as np
 from scipy.stats import rankdata
 
 from analysis.compare import CENTRINGS, centred_unit, compare_many, unit
-from analysis.presentations import trial_mean
-from analysis.rdm import MIN_IMAGES, defined_images, dissimilarity, pair_values, pairs
+from analysis.rdm import MIN_IMAGES, defined_images, pair_values, pairs
 from analysis.recording_file import Recording
+from analysis.trial_rdm import recorded_distance, trial_rdm
 from analysis.trials import HALVES_SEED, half_reliability, spearman_brown
 from study.commands import unknown
 
@@ -83,14 +83,16 @@ def unit_halves(recording: Recording, site: str, metric: str) -> np.ndarray:
     ValueError
         If the recording holds no single trials.
     """
-    patterns = trial_mean(recording.site_response(site))
+    response = recording.site_response(site)
+    distance = recorded_distance(recording)
     scores = np.full((N_UNIT_HALVES, 2), np.nan)
     generator = np.random.default_rng(HALVES_SEED)
-    half = patterns.shape[1] // 2
+    half = response.shape[2] // 2
     for k in range(N_UNIT_HALVES if half >= MIN_HALF else 0):
-        order = generator.permutation(patterns.shape[1])
+        order = generator.permutation(response.shape[2])
         first, second, whole = (
-            dissimilarity(patterns[:, part]) for part in (order[:half], order[half : 2 * half], order)
+            trial_rdm(response[:, :, part], distance)
+            for part in (order[:half], order[half : 2 * half], order)
         )
         both = defined_images(first) & defined_images(second)
         if both.sum() >= MIN_IMAGES:

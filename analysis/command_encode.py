@@ -17,6 +17,7 @@ from analysis.rdm import is_silent
 from analysis.recording_file import Recording, load_recording
 from analysis.simulated_source import NOTICE
 from analysis.table import NAN, save_table
+from study.responses import layer_names
 
 SHOWN = ("pixels", "gabor")  # baselines by default
 
@@ -125,7 +126,10 @@ def _features(arguments: argparse.Namespace, recording: Recording) -> Iterator[t
     from analysis.command_rsa import load_images, named_files
 
     window = tuple(arguments.window) if arguments.window else None
-    for name, path in named_files(arguments.responses):
+    files = named_files(arguments.responses)
+    for _, path in files:
+        layer_names(path)  # a missing file is to be found before the hours of the first
+    for name, path in files:
         for names, response, shown in layer_responses(
             name, path, recording.stimulus, RdmChoices(window_ms=window)
         ):

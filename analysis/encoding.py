@@ -9,6 +9,7 @@ Adding a protocol is one function and one line in `PROTOCOLS`.
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -224,13 +225,19 @@ def leave_one_out(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
 
 
 def pls_predictions(x: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """Return predictions of partial least squares with 25 components (scikit-learn, not scaled); means without features."""
+    """Return predictions of partial least squares with 25 components (scikit-learn, not scaled); means without features.
+
+    Late components of few stimuli do not always converge in scikit-learn's 500 iterations; they are used as they are.
+    """
     from sklearn.cross_decomposition import PLSRegression  # slow to import
+    from sklearn.exceptions import ConvergenceWarning
 
     rank = int(np.linalg.matrix_rank(x - x.mean(axis=0)))
     if rank == 0:
         return np.broadcast_to(y.mean(axis=0), (len(new), y.shape[1]))
-    model = PLSRegression(n_components=min(N_PLS, rank), scale=False).fit(x, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = PLSRegression(n_components=min(N_PLS, rank), scale=False).fit(x, y)
     return np.reshape(model.predict(new), (len(new), y.shape[1]))
 
 

@@ -175,5 +175,12 @@ def with_distance(recording: Recording, distance: Distance) -> Recording:
         recording,
         dissimilarity=np.stack(matrices),
         ceiling=recording.ceiling if same else np.full(len(matrices), np.nan),
-        attributes={**recording.attributes, "distance": distance.name},
+        attributes={**recording.attributes, "distance": distance.name, "noise": distance.noise},
     )
+
+
+def recorded_distance(recording: Recording) -> Distance:
+    """Return how a recording's RDMs were made from its trials; correlation where it does not say."""
+    name = recording.attributes.get("distance", "")
+    noise = recording.attributes.get("noise", Distance.noise)
+    return Distance(name if name in ALL_DISTANCES else Distance.name, noise)

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+from analysis.ceiling import unit_halves
 from analysis.layer_parts import channel_groups, layer_parts
 from analysis.noise import COVARIANCES, noise_precision
 from analysis.rdm import dissimilarity, pair_values
@@ -131,6 +132,8 @@ def test_sites_are_made_anew_from_trials():
     )
     assert np.isnan(other.ceiling).all()
     assert other.attributes["distance"] == "crossnobis"
+    halves = [unit_halves(r, "VISp_layer4", "spearman")[:, 0] for r in (made, other)]
+    assert not np.allclose(*halves)  # the positive control is made as the site is
     with pytest.raises(ValueError, match="site VISp_layer4: the recording holds no single trials"):
         with_distance(recording(), Distance("crossnobis"))
 
