@@ -23,7 +23,7 @@ MEASURES: dict[str, tuple[Callable[[Any, int], list[Row]], ...]] = {
     "ttfs-gan": (ttfs_measures.activity, ttfs_measures.recognition, fad, memorising),
     "vae": (
         *(vae_measures.activity, fad, memorising),
-        *(vae_measures.reconstruction, vae_measures.validation_fad),
+        *(vae_measures.reconstruction, vae_measures.learned_prior_fad, vae_measures.validation_fad),
     ),
 }
 FIELDS = ("model", "measure", "value", "n", "detail")

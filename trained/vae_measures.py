@@ -7,7 +7,8 @@ import torch
 from study.manifest import find
 from trained.data import resized, training_images
 from trained.fad import LEGACY_BATCH, features, frechet_distance, load_encoder, moments
-from trained.measures import AUTOENCODERS, N_ACTIVITY, TEST_SPLITS, Row, row
+from trained.latent import RateLatent
+from trained.measures import AUTOENCODERS, N_ACTIVITY, TEST_SPLITS, Row, fad, row
 from trained.vae import VAE
 from trained.vae_training import split
 
@@ -28,6 +29,19 @@ def reconstruction(model: VAE, n_samples: int = 0) -> list[Row]:
         ]
     error = 4 * torch.cat(errors).mean().item()  # pixels from -1 to 1 differ by twice as much
     return [row("reconstruction error", error, len(targets), "mean squared, pixels in [-1, 1], test split")]
+
+
+def learned_prior_fad(model: VAE, n_samples: int) -> list[Row]:
+    """Return the FAD of a model with a mixture as it is without: ESVAE, for training does not know of the mixture."""
+    latent = model.latent
+    if not isinstance(latent, RateLatent) or not latent.mixture:
+        return []
+    latent.mixture = False
+    try:
+        rows = fad(model, n_samples)
+    finally:
+        latent.mixture = True
+    return [{**found, "measure": "FAD, learned prior"} for found in rows]
 
 
 def validation_fad(model: VAE, n_samples: int) -> list[Row]:

@@ -23,7 +23,7 @@ from trained.latent_divergence import bernoulli_kld, gaussian_kld, mmd, mmd_rbf,
 from trained.vae import VAE
 from trained.vae_config import VAEConfig
 from trained.vae_layers import FSVAE, LEARNED, hidden
-from trained.vae_measures import validation_fad
+from trained.vae_measures import learned_prior_fad, validation_fad
 from trained.vae_training import VAETrainer, split
 
 TINY = named_config("tiny-vae/fsvae")
@@ -291,6 +291,19 @@ def test_validation_fad_is_zero_for_the_held_out_images_themselves(monkeypatch: 
     (same,) = validation_fad(model, 512)
     assert abs(float(same["value"])) < 1e-3 < float(untrained["value"])
     assert "512 held-out training images" in same["detail"]
+
+
+def test_the_mixture_s_training_is_esvae_s_and_its_learned_prior_is_measured_too() -> None:
+    states = [VAETrainer(arm(name), 0) for name in ("esvae", "esvae-mixture")]
+    for trainer in states:
+        trainer.advance()
+    plain, mixture = (trainer.model.state_dict() for trainer in states)
+    assert all(torch.equal(plain[k], mixture[k]) for k in plain)
+    assert set(mixture) - set(plain) == {f"latent.mixture_{x}" for x in ("weight", "mean", "root")}
+    finished = [trainer.finished() for trainer in states]
+    finished[1].latent.mixture = False
+    assert torch.equal(finished[0].sample(9, 0), finished[1].sample(9, 0))
+    assert learned_prior_fad(finished[0], 256) == []
 
 
 @pytest.mark.parametrize("name", ARMS)
