@@ -30,6 +30,27 @@ def test_a_trained_model_and_its_export_are_equal(run, capsys):
     assert "critic: equal to torch" in printed
 
 
+def test_float32_with_weights_on_a_grid_is_equal(run, capsys):
+    assert verify(run, "--network", "critic", "--precision", "float32", "--dyadic", "8") == 0
+    printed = capsys.readouterr().out
+    assert "critic/conv1: mismatched spikes: 0 of " in printed
+    assert "critic: equal to its equations in numpy, float32, weights in multiples of 2^-8" in printed
+    assert "critic: weights rounded to multiples of 2^-8 change " in printed
+
+
+def test_float32_alone_is_counted_and_not_judged(run, capsys):
+    assert verify(run, "--network", "generator", "--precision", "float32", "--perturb-decay", "0.2") == 0
+    printed = capsys.readouterr().out
+    assert "generator: Brian2 in float32, torch in float64: differences are counted, not judged" in printed
+    assert "generator: NOT equal to torch" in printed
+
+
+def test_a_run_without_exports(run, tmp_path, capsys):
+    shutil.copy(run / "model.safetensors", tmp_path)
+    assert verify(tmp_path) == 2
+    assert "holds no exported network (generator.safetensors, critic.safetensors" in capsys.readouterr().err
+
+
 def test_a_wrong_decay_is_found(run, capsys):
     assert verify(run, "--perturb-decay", "0.01", "--network", "critic") == 1
     assert "critic: NOT equal to torch" in capsys.readouterr().out
@@ -48,6 +69,8 @@ def test_a_stale_export_is_refused(run, tmp_path, capsys):
     ("more", "message"),
     [
         (["--stimuli-count", "0"], "--stimuli-count is 0"),
+        (["--precision", "half"], "unknown precision 'half': allowed are float32, float64"),
+        (["--dyadic", "0"], "bits is 0; allowed is 1 to 20"),
         (["--perturb-decay", "1.5"], "--perturb-decay is 1.5; allowed is 0 to below 1"),
     ],
 )
