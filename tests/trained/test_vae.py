@@ -271,6 +271,20 @@ def test_every_epoch_has_every_image_once_in_an_order_of_its_own() -> None:
         Epochs(10, 11, 0)
 
 
+def test_colour_images_have_three_channels_throughout() -> None:
+    config = dataclasses.replace(arm("fsvae-taid"), n_colours=3)
+    model = VAE(config, 0).double()
+    images = torch.rand(5, 3, 16, 16, dtype=torch.float64, generator=generator())
+    made, _ = model.reconstruct(images, generator())
+    assert made.shape == images.shape
+    assert model.export("generator", {}).decoder.n_channels == 3
+    assert model.export("encoder", {}).input_shape == (3, 16, 16)
+    with pytest.raises(
+        ValueError, match="n_colours is 3, but images of digits have 1 channels; set n_colours=1"
+    ):
+        VAETrainer(config, 0)
+
+
 def test_prior_of_rates_learns_faster() -> None:
     trainer = VAETrainer(arm("esvae"), 0)
     rates = [group["lr"] for group in trainer.optimisers["all"].param_groups]
