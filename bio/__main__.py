@@ -171,7 +171,9 @@ def _add_verify(verify: argparse.ArgumentParser) -> None:
 
 def _add_numerics(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--backend", default="cpp_standalone", help="cpp_standalone or numpy; default %(default)s"
+        "--backend",
+        default="cpp_standalone",
+        help="cpp_standalone, numpy, cuda_standalone or cuda_host; default %(default)s",
     )
     command.add_argument(
         "--precision",

@@ -4,11 +4,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from bio.backends import cpp_standalone
+from bio.backends import cpp_standalone, program
 from bio.backends.compilation import run_commands
 from bio.backends.program import check_output
 from bio.backends.project import capacity, generate, standalone_device
@@ -113,6 +114,33 @@ def test_complaints_of_the_compiled_program_are_errors():
         check_output(0, ["fine", "Error reading 'x': file size -1"])
     with pytest.raises(RuntimeError, match="status 139 and said: nothing"):
         check_output(139, [])
+
+
+@pytest.mark.parametrize(
+    ("values", "length"), [(3, [4]), (0, [4]), (3, [])], ids=["cut", "empty", "no length"]
+)
+def test_results_that_were_cut_short_are_refused(tmp_path, monkeypatch, values, length):
+    """Brian2's program ends with 0 where the disk is full."""
+    fake = SimpleNamespace(get_array_filename=lambda variable: variable.name)
+    monkeypatch.setattr(program, "brian2", SimpleNamespace(device=fake))
+    variables = {
+        "i": SimpleNamespace(name="i", dtype=np.int32),
+        "N": SimpleNamespace(name="n", dtype=np.int32),
+    }
+    monitor = SimpleNamespace(name="conv1_spikes", variables=variables)
+    np.zeros(values, np.int32).tofile(tmp_path / "i")
+    np.array(length, np.int32).tofile(tmp_path / "n")
+    with pytest.raises(
+        RuntimeError, match=r"conv1_spikes wrote .* cut short; is the disk .* full\? .*TMPDIR"
+    ):
+        program._recorded(tmp_path, monitor, "i")
+    np.array([values], np.int32).tofile(tmp_path / "n")
+    assert program._recorded(tmp_path, monitor, "i").shape == (values,)
+
+
+def test_spikes_come_in_order():
+    unit, time = np.array([2, 5, 1, 3]), np.array([0.2, 0.1, 0.2, 0.1])
+    assert [array.tolist() for array in program._in_order(unit, time)] == [[3, 5, 1, 2], [0.1, 0.1, 0.2, 0.2]]
 
 
 def simulate_tiny(seed=0, n_stimuli=3, **options):
