@@ -27,7 +27,7 @@ PROFILES = {
 }
 VARIANTS = ["sgad", "sgad-mean", "untrained"]
 TRAINED = ["sgad", "sgad-mean"]
-FIGURES = ["fig0_way", "fig1_samples", "fig2_rasters", "fig3_rdms", "fig4_alignment", "fig5_levels"]
+FIGURES = ["fig0_way", "fig1_samples", "fig2_rasters", "fig3_rdms", "fig4_alignment", "fig5_levels", "fig7_sites"]
 profile = config.get("profile", "quick")
 P = PROFILES[profile]
 R = f"results/{profile}"

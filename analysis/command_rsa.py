@@ -25,7 +25,7 @@ from analysis.model_rdms import (
     save_rdms,
 )
 from analysis.noise import COVARIANCES
-from analysis.rdm import SILENT_RULES
+from analysis.rdm import MIN_IMAGES, SILENT_RULES
 from analysis.recording_file import Recording, load_recording
 from analysis.rsa import RsaChoices, analyse
 from analysis.scenes import find_scenes
@@ -214,5 +214,15 @@ def _tell(rows: list[Row], recording: Recording, path: Path) -> None:
         if row.site == shown:
             name = " ".join(filter(None, (row.model, row.network, row.level, row.layer)))
             silent = f", {row.n_silent} silent images" if row.n_silent else ""
+            if not np.isfinite(row.score):
+                print(f"  no score                 {name}: {_why_not(row)}")
+                continue
             print(f"{row.score:7.3f} [{row.ci_low:6.3f}, {row.ci_high:6.3f}]  {name}{silent}")
     print(f"{rows[0].metric} with {shown} sites, 95 % intervals; {len(rows)} rows: {path}")
+
+
+def _why_not(row: Row) -> str:
+    """Return why a row has no score."""
+    if row.n_images < MIN_IMAGES:
+        return f"{row.n_images} images have a pattern ({row.n_silent} are silent), at least {MIN_IMAGES} are needed; see --silent one."
+    return "all its dissimilarities are alike, nothing can be ranked."

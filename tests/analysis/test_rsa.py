@@ -306,6 +306,37 @@ def test_refused_commands(folder, capsys, monkeypatch, more, text):
     assert not (folder / "rsa.csv").exists()
 
 
+@pytest.mark.parametrize(
+    ("counts", "more", "text"),
+    [
+        (np.zeros((8, 1, 2, 3)), [], "no score                 a critic torch c: 0 images have a pattern (8 are silent), at least 4 are needed"),
+        (np.eye(8)[:, None, None], [], "a critic torch c: all its dissimilarities are alike, nothing can be ranked."),
+        (np.zeros((8, 1, 2, 3)), ["--silent", "one"], "a critic torch c: all its dissimilarities are alike"),
+    ],
+)  # fmt: skip
+def test_layers_without_a_score_are_told_with_the_reason(folder, capsys, counts, more, text):
+    made = responses(images(8), np.arange(8), "critic", "torch", "sgad")
+    shape = {"c": counts.shape[-1:]}
+    edges = np.arange(counts.shape[2] + 1.0)
+    save_responses(
+        dataclasses.replace(made, counts={"c": counts.astype(np.uint16)}, shapes=shape, bin_edges_ms=edges),
+        folder / "dead.nc",
+    )
+    assert rsa(folder, "--responses", f"a={folder / 'dead.nc'}", *more) == 0
+    assert text in capsys.readouterr().out
+
+
+def test_nan_units_are_refused(folder, capsys):
+    made = responses(images(8), np.arange(8), "generator", "torch", "sgad")
+    dims, image = made.readout["image"]
+    image[3, 0, 7] = np.nan
+    save_responses(dataclasses.replace(made, readout={"image": (dims, image)}), folder / "nan.nc")
+    assert rsa(folder, "--responses", f"a={folder / 'nan.nc'}") == 2
+    error = capsys.readouterr().err
+    assert "nan.nc: image holds 1 NaN or infinite values" in error
+    assert error.count("\n") == 1
+
+
 def test_other_stimuli_are_refused(folder, capsys):
     pictures, ids = images(8), np.arange(1, 9)
     save_responses(responses(pictures, ids, "critic", "torch", "sgad"), folder / "other.nc")
