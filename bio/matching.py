@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -84,12 +85,14 @@ def _scaled(layer: Layer, gain: float, bias: float) -> Layer:
     if gain == 1 and bias == 0:
         return layer
 
-    def times(connection):  # type: ignore[no-untyped-def]  # any connection with weights
+    def times(connection: Any) -> Any:
+        if not hasattr(connection, "weight"):  # pooling and picks pass spikes on
+            return connection
         return dataclasses.replace(connection, weight=connection.weight * gain)
 
     return dataclasses.replace(
         layer,
-        connection=None if layer.connection is None else times(layer.connection),
+        connection=times(layer.connection),
         drive=layer.drive * gain + bias,
         recurrent=tuple(Recurrent(r.source, times(r.connection)) for r in layer.recurrent),
     )

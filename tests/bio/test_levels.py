@@ -144,6 +144,7 @@ def _readout(n):
     return Layer("readout", (1,), Dense(np.ones((1, n))), [0.0], Current())
 
 
+@pytest.mark.slow
 def test_adex_fires_just_above_its_rheobase():
     """With an injected current: (g_L + a)(V* - E_L - Delta_T) must be g_L (V_T - E_L), 150 pA."""
     texts = LEVELS["adex"].population(LIF(DECAY, 1 - DECAY), STEP_MS)
@@ -171,6 +172,7 @@ def test_adex_fires_just_above_its_rheobase():
     assert counts[1] > 0
 
 
+@pytest.mark.slow
 def test_hh_has_the_rheobase_of_the_trained_membrane():
     counts, _ = spikes_at("hh", [0.9, 1.1], 200, 0.05)
     assert counts[0] <= 1  # at most one at the beginning
@@ -193,6 +195,7 @@ def test_what_a_level_cannot_express_is_refused(level, neuron, message):
         LEVELS[level].population(neuron, STEP_MS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["cuba", "coba", "adex"])
 def test_a_finer_time_step_converges(level):
     counts = [spikes_at(level, [1.2, 2.0, 4.0], 250, STEP_MS / n)[0] for n in (128, 512)]
