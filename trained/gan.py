@@ -55,8 +55,10 @@ class GanTrainer(AbstractTrainer):
                 critic_loss = self._critic_loss(self.real(), fake.detach())
             self.descend("critic", critic_loss, "critic loss")
             self._clip()
+        self.model.critic.requires_grad_(False)  # what its weights would get is of no use here
         with precision(self.config.precision):
             generator_loss = self.objective.generator(self.model.critic(fake))
+        self.model.critic.requires_grad_(True)
         self.descend("generator", generator_loss, "generator loss")
         self.update += 1
         return {"critic_loss": critic_loss.item(), "generator_loss": generator_loss.item()}
