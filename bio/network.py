@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 import brian2
@@ -12,6 +11,7 @@ from brian2 import second
 
 from bio.latency import steps_behind
 from bio.levels import Level, Population, find_level
+from bio.onset import add_onset
 from bio.presentation import Presentation
 from bio.synapses import Projection, make_synapses, si_current
 from bio.timing import Timing, find_timing
@@ -135,7 +135,7 @@ def assemble(presentation: Presentation, shown: np.ndarray, level: Level, timing
         _add_source(built, presentation, clocks["dt"])
     for depth, (layer, population) in enumerate(zip(network.layers, populations, strict=True)):
         group = _add_group(built, layer, population, clocks, 10 * depth)
-        _add_onset(group, population, presentation, timing, clocks, behind[layer.name])
+        add_onset(group, population, presentation, timing, clocks, behind[layer.name])
     _show(built, presentation, level, clocks)
     for name, projection in projections(built, network).items():
         population = populations[[layer.name for layer in network.layers].index(projection.target.name)]
@@ -230,38 +230,6 @@ def _add_group(
     built.groups[layer.name] = group
     built.network.add(group)
     return group
-
-
-def _add_onset(
-    group: Any,
-    population: Population,
-    presentation: Presentation,
-    timing: Timing,
-    clocks: dict[str, Any],
-    behind: int,
-) -> None:
-    """Put the state to rest in the slot `start` when the layer's stimulus begins, `behind` network steps late.
-
-    Clocks cannot start late: a layer that runs behind looks at every step whether its stimulus begins.
-    """
-    late = behind > 0 and presentation.reset
-    code = "; ".join(f"{name} = {value}" for name, value in population.onset.items())
-    if late:
-        code = _late_onset(population.onset, behind, timing)
-    if code:
-        clock = clocks["step" if late else "onset"]
-        group.run_regularly(code, clock=clock, when="start", order=-8, name=f"{group.name}_onset")
-
-
-def _late_onset(onset: Mapping[str, str], behind: int, timing: Timing) -> str:
-    step = "timestep(t, dt)" + (f"//{timing.per_step}" if timing.per_step > 1 else "")
-    begins = f"(({step} - {behind}) % {timing.period_steps} == 0 or {step} == 0)"
-    logical = {"True": "{name} or {begins}", "False": "{name} and not {begins}"}
-    number = "int({begins})*({value}) + int(not {begins})*{name}"
-    return "\n".join(
-        f"{name} = " + logical.get(value, number).format(name=name, value=value, begins=begins)
-        for name, value in onset.items()
-    )
 
 
 def _show(built: BrianNetwork, presentation: Presentation, level: Level, clocks: dict[str, Any]) -> None:
