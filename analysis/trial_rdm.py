@@ -93,7 +93,7 @@ def _check_trials(response: np.ndarray, wanted: int) -> None:
     if len(few):
         raise ValueError(
             f"{len(few)} of {len(response)} stimuli have fewer than {wanted} trials that all units share (first: stimulus "
-            f"{few[0]}, {n_trials[few[0]]} trials); drop units with missing trials, or use a distance of means such as correlation."
+            f"{few[0]}, {n_trials[few[0]]} trials); take more repeats, drop units with missing trials, or use a distance of means such as correlation."
         )
 
 
