@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from study import images
 from study import network as spec
 from tests.trained.described import simulate
 from trained import classifier_training, runs, training
@@ -25,6 +28,13 @@ from trained.schedule import cosine
 
 TINY = named_config("tiny-classifier/alif")
 NEURONS = ("alif", "plif", "lif", "alif-average")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def digits_are_read_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(images, "load_digits", functools.cache(images.load_digits))
+        yield
 
 
 def arm(name: str) -> ClassifierConfig:

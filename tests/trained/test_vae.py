@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from study import images
 from study import network as spec
 from study.manifest import find
 from tests.trained.described import simulate
@@ -28,6 +31,13 @@ from trained.vae_training import VAETrainer, split
 
 TINY = named_config("tiny-vae/fsvae")
 ARMS = ("fsvae", "fsvae-taid", "fsvae-alif", "esvae", "esvae-mixture", "ann-vae")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def digits_are_read_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(images, "load_digits", functools.cache(images.load_digits))
+        yield
 
 
 def arm(name: str) -> VAEConfig:
@@ -357,7 +367,7 @@ def test_configurations_that_cannot_be_are_refused(changes: dict, message: str) 
 # ----------------------------------------------------------------------------------------------- export
 
 
-@pytest.mark.parametrize("name", ["fsvae", "fsvae-taid", "fsvae-alif", "esvae", "esvae-mixture"])
+@pytest.mark.parametrize("name", ["fsvae", "fsvae-taid", "fsvae-alif", "esvae"])
 @pytest.mark.parametrize("role", ["generator", "encoder"])
 def test_export_gives_the_same_spikes(tmp_path: Path, name: str, role: str) -> None:
     model = lively(name)
