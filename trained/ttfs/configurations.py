@@ -20,8 +20,23 @@ TINY = {
     "margin": 2.0,
 }
 
+# Candidates for the aggressive objective, to be compared on 10,000 training images held out, never on the test split.
+HELD_OUT = dataclasses.replace(S4NN, experiment="ttfs-ablation", n_validation=10_000)
+CANDIDATES: dict[str, dict[str, object]] = {
+    "steps": {"objective": "aggressive-steps", "advance": 10.0},
+    "share": {"objective": "aggressive-share", "advance": 0.1},
+    "zero": {"objective": "aggressive-zero"},
+    "absolute": {"objective": "aggressive-absolute"},
+    "share-late": {"objective": "aggressive-share", "advance": 0.1, "late_weight": 0.3},
+}
+
 CONFIGS: list[TTFSConfig] = [
     S4NN,
+    HELD_OUT,
+    *(
+        dataclasses.replace(HELD_OUT, variant=name, won_weight=0.01, **fields)  # type: ignore[arg-type]
+        for name, fields in CANDIDATES.items()
+    ),
     GAN,
     dataclasses.replace(GAN, variant="two-outputs", conditional=False),
     dataclasses.replace(S4NN, experiment="tiny-ttfs-classifier", **TINY),  # type: ignore[arg-type]
