@@ -87,6 +87,11 @@ def add_commands(commands: Any) -> None:
         "--gains", type=Path, metavar="FOLDER", help="where gains lie or are put; default: beside --out"
     )
     fidelity.add_argument("--unmatched", action="store_true", help="charges alone, no gains")
+    fidelity.add_argument(
+        "--alone",
+        action="store_true",
+        help="every layer also alone, given the spikes of exact (compiles each)",
+    )
     fidelity.add_argument("--out", type=Path, required=True, metavar="FILE", help="fidelity.csv")
     fidelity.set_defaults(handler=fidelity_command)
 
@@ -179,8 +184,29 @@ def fidelity_command(arguments: argparse.Namespace) -> None:
         found = compare_levels(exact, show(shown, level), level, matched)
         rows += found
         print(sentence(level, found, first_degraded(found)), flush=True)
+        if arguments.alone:
+            rows += _alone_rows(shown, exact, level, matched, arguments)
         save_fidelity(rows, arguments.out)
     print(f"wrote {arguments.out}: {len(rows)} rows")
+
+
+def _alone_rows(
+    network: Network, exact: Any, level: str, matched: bool, arguments: argparse.Namespace
+) -> list[Any]:
+    """Return the rows of every layer but the first, given the spikes of level exact."""
+    from bio.fidelity import alone, compare_levels
+    from bio.simulate import simulate
+
+    rows: list[Any] = []
+    for name in list(exact.counts)[1:]:
+        single, spikes = alone(network, exact, name)
+        found = simulate(single, spikes, level, arguments.backend, n_processes=arguments.processes)
+        rows += compare_levels(exact, found, level, matched, alone=True)
+        print(
+            f"{level} {name} alone: r {rows[-1].count_correlation:.3f} rate {rows[-1].rate_ratio:.2f}",
+            flush=True,
+        )
+    return rows
 
 
 def _gains_for(network: Network, level: str, arguments: argparse.Namespace) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 
 from study.files import write_text
 from study.manifest import find
+from study.network import Network
 from study.responses import Responses
 
 COUNT_FLOOR = {"lif": 0.99}  # spike-count correlation that a level must reach
@@ -29,6 +30,8 @@ class LayerFidelity:
     model, network, level, layer : str
     matched : bool
         Whether gains were matched.
+    alone : bool
+        Whether the layer was given the spikes of level `exact` instead of those of the layers before it.
     n_stimuli, n_units : int
     count_correlation : float
         Pearson correlation of spike counts per stimulus, over all pairs of stimulus and unit of the layer; NaN if either is
@@ -56,6 +59,7 @@ class LayerFidelity:
     level: str
     layer: str
     matched: bool
+    alone: bool
     n_stimuli: int
     n_units: int
     count_correlation: float
@@ -71,20 +75,55 @@ class LayerFidelity:
     passed: bool
 
 
-def compare_levels(exact: Responses, found: Responses, level: str, matched: bool) -> list[LayerFidelity]:
-    """Compare every spiking layer, and the image of a generator as a row of its own (`image`).
+def alone(network: Network, exact: Responses, name: str) -> tuple[Network, np.ndarray]:
+    """Return one layer as a network of its own, and the spikes that level `exact` gives it.
+
+    Parameters
+    ----------
+    network : Network
+    exact : Responses
+        Of level `exact`.
+    name : str
+        Of a spiking layer, not the first one.
+
+    Returns
+    -------
+    Network
+    array of 0 and 1, (stimulus, step, *shape of the layer before)
+    """
+    names = [layer.name for layer in network.layers]
+    layer, before = network.layers[names.index(name)], network.layers[names.index(name) - 1]
+    counts = exact.counts[before.name][:, 0]
+    spikes = counts.reshape(*counts.shape[:2], *before.shape).astype(np.float64)
+    single = dataclasses.replace(
+        network,
+        role="encoder",
+        input="spikes",
+        input_shape=before.shape,
+        layers=(layer,),
+        decoder=None,
+        decision=None,
+    )
+    return single, spikes
+
+
+def compare_levels(
+    exact: Responses, found: Responses, level: str, matched: bool, alone: bool = False
+) -> list[LayerFidelity]:
+    """Compare every spiking layer of `found`, and the image of a generator as a row of its own (`image`).
 
     Parameters
     ----------
     exact, found : Responses
         To the same stimuli, one repeat or more; repeats are averaged.
     level : str
-    matched : bool
+    matched, alone : bool
+        See `LayerFidelity`.
     """
     model, network = exact.attributes.get("name", ""), exact.attributes.get("network", "")
     v1 = v1_rate_hz()
     rows = []
-    for layer, counts in exact.counts.items():
+    for layer, counts in found.counts.items():
         a, b = (_per_stimulus(r, layer) for r in (exact, found))
         seconds = (exact.bin_edges_ms[-1] - exact.bin_edges_ms[0]) * 1e-3
         ratio = float(b.mean() / a.mean()) if a.mean() else float("nan")
@@ -92,7 +131,7 @@ def compare_levels(exact: Responses, found: Responses, level: str, matched: bool
         rdm, n_rdm = rdm_correlation(a, b)
         rows.append(
             LayerFidelity(
-                *(model, network, level, layer, matched),
+                *(model, network, level, layer, matched, alone),
                 n_stimuli=len(a),
                 n_units=counts.shape[-1],
                 count_correlation=correlation,
@@ -108,7 +147,7 @@ def compare_levels(exact: Responses, found: Responses, level: str, matched: bool
                 passed=abs(ratio - 1) <= RATE_FLOOR and correlation >= COUNT_FLOOR.get(level, -1.0),
             )
         )
-    if "image" in exact.readout:
+    if "image" in found.readout:
         rows.append(_image_row(exact, found, rows))
     return rows
 
@@ -184,7 +223,10 @@ def v1_rate_hz() -> float:
 
 def first_degraded(rows: Sequence[LayerFidelity]) -> str | None:
     """Return the first layer, from the input on, whose counts correlate by less than 0.9 with level `exact`."""
-    return next((r.layer for r in rows if r.layer != "image" and not r.count_correlation >= DEGRADED), None)
+    return next(
+        (r.layer for r in rows if r.layer != "image" and not r.alone and not r.count_correlation >= DEGRADED),
+        None,
+    )
 
 
 def save_fidelity(rows: Sequence[LayerFidelity], path: str | Path) -> None:

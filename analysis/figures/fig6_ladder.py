@@ -57,7 +57,7 @@ def load_fidelity(results: Results) -> dict[Key, list[dict[str, str]]]:
     for path in sorted((results.root / "fidelity").glob("*.csv")):
         with open(require_file(path, "fidelity", ""), newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
-                if row["layer"] != "image":
+                if row["layer"] != "image" and row.get("alone") != "true":
                     found[row["network"], row["layer"], row["level"]].append(row)
     if not found:
         raise NothingToDrawError(

@@ -7,7 +7,7 @@ import pytest
 
 from bio.__main__ import main
 from bio.calibration import calibration_inputs
-from bio.fidelity import compare_levels, first_degraded, pearson, rdm_correlation
+from bio.fidelity import alone, compare_levels, first_degraded, pearson, rdm_correlation
 from bio.levels import find_level
 from bio.matching import Gains, apply_gains, load_gains, match, network_hash, save_gains, scaled
 from bio.modifiers import Modifiers, modify_level, modify_network, quantised
@@ -198,6 +198,18 @@ def test_the_report_knows_what_it_compares():
     assert first_degraded(other) == "dense1"
 
 
+@pytest.mark.parametrize("level", ["exact", "lif"])
+def test_a_layer_alone_is_given_the_spikes_of_exact(level):
+    rng = np.random.default_rng(2)
+    network = critic(rng)
+    exact = simulate(network, stimuli_for(network, rng, 3), progress=False)
+    single, spikes = alone(network, exact, "dense1")
+    found = simulate(single, spikes, level, dt_ms=None if level == "exact" else 250 / 6 / 4, progress=False)
+    np.testing.assert_array_equal(found.counts["dense1"], exact.counts["dense1"])
+    rows = compare_levels(exact, found, level, matched=False, alone=True)
+    assert [(row.layer, row.alone, row.passed) for row in rows] == [("dense1", True, True)]
+
+
 def test_correlations_agree_with_their_definitions():
     rng = np.random.default_rng(0)
     a = rng.poisson(2, (8, 20)).astype(float)
@@ -218,8 +230,8 @@ def test_commands(tmp_path, capsys):
     assert main(command) == 0
     assert "lif passes: dense1 r 1.000 rate 1.00" in capsys.readouterr().out
     lines = out.read_text().splitlines()
-    assert lines[0].startswith("model,network,level,layer,matched,n_stimuli")
-    assert lines[1].startswith("toy,generator,lif,dense1,false,4,18,1,")
+    assert lines[0].startswith("model,network,level,layer,matched,alone,n_stimuli")
+    assert lines[1].startswith("toy,generator,lif,dense1,false,false,4,18,1,")
     gains = tmp_path / "gains.json"
     assert main(["match", *common, "--level", "lif", "--rounds", "1", "--out", str(gains)]) == 0
     assert set(load_gains(gains).gain.values()) == {1.0}
