@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import scipy.sparse
 
-from study.network import Connection, Conv2d, ConvTranspose2d, Dense, Layer, MaxPool2d, Pick
+from study.network import Connection, Conv2d, ConvTranspose2d, Dense, Layer, MaxPool2d, Pick, Sparse
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +54,8 @@ def edges(connection: Connection) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return i, i // connection.n_each, np.zeros_like(i)
     if isinstance(connection, MaxPool2d):
         return _pool_edges(connection)
+    if isinstance(connection, Sparse):
+        return connection.pre, connection.post, np.arange(len(connection.weight))
     if isinstance(connection, Dense):
         j, i = np.indices(connection.weight.shape).reshape(2, -1)
         return i, j, np.arange(connection.weight.size)
@@ -93,8 +95,12 @@ def _grids(connection: Conv2d | ConvTranspose2d) -> tuple[tuple[int, ...], tuple
 def synapse_text(connection: Connection) -> SynapseText:
     """Return the texts that make Brian2 compute the same synapses as `edges`, without any array.
 
+    Synapses of a `Sparse` connection follow no rule: they have arrays, and no texts.
+
     Integer arithmetic only, so the texts mean the same on every code generation target.
     """
+    if isinstance(connection, Sparse):
+        return SynapseText("", "")
     if isinstance(connection, Dense):
         return SynapseText(f"q for q in range({connection.n_out})", f"j*{connection.n_in} + i")
     if isinstance(connection, Pick):

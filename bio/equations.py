@@ -9,7 +9,7 @@ import scipy.sparse
 
 from bio.connectivity import edges, weights
 from bio.presentation import NEVER, Presentation
-from study.network import LIF, Connection, FirstSpike, LeakyIntegrator, Network, Neuron, Pick
+from study.network import LIF, Connection, Current, FirstSpike, LeakyIntegrator, Network, Neuron, Pick
 
 Output = tuple[np.ndarray, np.ndarray]
 
@@ -120,6 +120,10 @@ def _update(neuron: Neuron, v: np.ndarray, current: np.ndarray, fired: np.ndarra
     if isinstance(neuron, LeakyIntegrator):
         h = kind(neuron.decay) * v + kind(neuron.gain) * current
         return h, h
+    if not isinstance(neuron, Current):
+        raise ValueError(
+            f"neurons of the kind {neuron.kind!r} are not part of this loop; use level exact for this network."
+        )
     return current, v
 
 

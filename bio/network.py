@@ -215,6 +215,8 @@ def _add_group(
             if "spike" in parts:  # channels reset themselves
                 parts["spike"].when, parts["spike"].order = "groups", order + offset
     group.variables["I_drive"].set_value(si_current(layer.drive, population))
+    for name, values in population.parameters.items():
+        group.variables[name].set_value(values)
     if population.update:
         group.run_regularly(
             population.update, clock=clocks["dt"], when="groups", order=order, name=f"{layer.name}_update"

@@ -10,7 +10,7 @@ import numpy as np
 from brian2 import second
 from brian2.utils.stringtools import word_substitute
 
-from bio.connectivity import SynapseText, synapse_text, weights
+from bio.connectivity import SynapseText, edges, synapse_text, weights
 from bio.levels import Level, Pathway, Population
 from bio.timing import Timing
 from study.network import Connection
@@ -84,8 +84,13 @@ def make_synapses(
         namespace=dict(population.namespace),
     )
     synapses.w = brian2.linked_var(kernel, "weight", index="kernel_index")
-    synapses.connect(j=text.connect)
-    synapses.kernel_index = text.kernel_index
+    if text.connect:
+        synapses.connect(j=text.connect)
+        synapses.kernel_index = text.kernel_index
+    else:
+        i, j, k = edges(projection.connection)
+        synapses.connect(i=i, j=j)
+        synapses.kernel_index = k
     for offset, path in enumerate(level.pathways):
         pathway = getattr(synapses, path.name)
         pathway.when, pathway.order = "groups", projection.order + offset

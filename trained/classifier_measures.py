@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from study.network import LIF
 from trained.classifier import ClassifierModel
 from trained.classifier_data import data_set
 from trained.classifier_training import count_right
@@ -36,7 +37,7 @@ def activity(model: ClassifierModel, n_samples: int = 0) -> list[Row]:
     if model.config.neuron == "lif":
         return rows
     for layer in model.export("classifier", {}).layers:
-        if not layer.name.startswith("pool"):
-            rows.append(row("decay per step", layer.neuron.decay, 1, layer.name))  # type: ignore[union-attr]
-            rows.append(row("threshold", layer.neuron.v_threshold, 1, layer.name))  # type: ignore[union-attr]
+        if isinstance(layer.neuron, LIF) and not layer.name.startswith("pool"):
+            rows.append(row("decay per step", layer.neuron.decay, 1, layer.name))
+            rows.append(row("threshold", layer.neuron.v_threshold, 1, layer.name))
     return rows

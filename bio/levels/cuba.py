@@ -13,7 +13,7 @@ from brian2 import Quantity, ms, second
 
 from bio.levels.level import Level, Pathway, Population, refuse
 from bio.levels.lif import E_L, R_M, UNIT, time_constant, unit_current
-from study.network import LIF, Current, FirstSpike, LeakyIntegrator, Neuron
+from study.network import LIF, CubaLI, CubaLIF, Current, FirstSpike, LeakyIntegrator, Neuron
 
 # Billeh et al. 2020 (doi 10.1016/j.neuron.2020.01.040), point-neuron model of mouse V1, onto excitatory cells; their
 # synapses are alpha functions of these time constants, ours are exponentials.
@@ -110,7 +110,7 @@ def readout(level: str, neuron: Neuron, step_ms: float) -> Population:
             output="I_mean",
             output_unit=UNIT / R_M,
         )
-    if isinstance(neuron, FirstSpike):
+    if isinstance(neuron, FirstSpike | CubaLIF | CubaLI):
         raise refuse(level, neuron)
     return Population(
         equations=MEMBRANE + SYNAPSES,

@@ -7,13 +7,16 @@ differ by the order of floating point sums only.
 
 from __future__ import annotations
 
+import dataclasses
+
 from bio.levels.level import Level, Pathway, Population
-from study.network import LIF, FirstSpike, LeakyIntegrator, Neuron
+from study.network import LIF, CubaLI, CubaLIF, FirstSpike, LeakyIntegrator, Neuron
 
 CURRENTS = """
 I_syn : 1
 I_drive : 1
 """
+SYNAPTIC = "A = decay_syn*A + gain_syn*(I_syn + I_drive); I_syn = 0; "
 
 
 def population(neuron: Neuron, step_ms: float) -> Population:
@@ -22,6 +25,8 @@ def population(neuron: Neuron, step_ms: float) -> Population:
         return _lif(neuron)
     if isinstance(neuron, FirstSpike):
         return _first_spike(neuron)
+    if isinstance(neuron, CubaLIF | CubaLI):
+        return _cuba(neuron)
     if isinstance(neuron, LeakyIntegrator):
         return Population(
             equations="v : 1" + CURRENTS,
@@ -69,6 +74,24 @@ def _first_spike(neuron: FirstSpike) -> Population:
         unit_current=1.0,
         namespace={"v_threshold": neuron.v_threshold},
         output="v",
+    )
+
+
+def _cuba(neuron: CubaLIF | CubaLI) -> Population:
+    """Every parameter is a variable of the group, one value per unit."""
+    parameters = {field.name: getattr(neuron, field.name) for field in dataclasses.fields(neuron)}
+    declared = "".join(f"\n{name} : 1 (constant)" for name in parameters)
+    firing = {"threshold": "v > v_threshold", "reset": "v = v_reset"} if isinstance(neuron, CubaLIF) else {}
+    membrane = "v = decay*v + gain*A" if firing else "v = v_rest + decay*(v - v_rest) + gain*A"
+    return Population(
+        equations="v : 1\nA : 1" + CURRENTS + declared,
+        update=SYNAPTIC + membrane,
+        onset={"v": "0" if firing else "v_rest", "A": "0", "I_syn": "0"},
+        unit_current=1.0,
+        namespace={},
+        parameters=parameters,
+        output="v",
+        **firing,
     )
 
 

@@ -25,6 +25,8 @@ class Population:
         What a learned current of 1 becomes; weights and drives are multiplied by it.
     namespace : mapping of str to Quantity or float
         Every constant that the texts name, those of the pathways into this population included.
+    parameters : mapping of str to array
+        Constants that differ from unit to unit, (n_units,); the equations declare them. SI units.
     threshold, reset : str
         Empty for populations that do not fire.
     update : str
@@ -45,6 +47,7 @@ class Population:
     onset: Mapping[str, str]
     unit_current: Any
     namespace: Mapping[str, Any]
+    parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     threshold: str = ""
     reset: str = ""
     update: str = ""

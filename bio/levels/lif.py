@@ -17,8 +17,8 @@ from typing import Any
 
 from brian2 import Mohm, Quantity, ms, mV
 
-from bio.levels.level import Level, Pathway, Population
-from study.network import LIF, Current, FirstSpike, LeakyIntegrator, Neuron
+from bio.levels.level import Level, Pathway, Population, refuse
+from study.network import LIF, CubaLI, CubaLIF, Current, FirstSpike, LeakyIntegrator, Neuron
 
 # Chosen, within what cortical neurons show: rest, the distance from rest to threshold, and input resistance.
 E_L: Quantity = -70 * mV
@@ -47,8 +47,11 @@ def population(neuron: Neuron, step_ms: float) -> Population:
     Raises
     ------
     ValueError
-        If the membrane keeps nothing from step to step (decay 0), which no time constant expresses.
+        If the membrane keeps nothing from step to step (decay 0), which no time constant expresses, or has synaptic
+        currents of its own.
     """
+    if isinstance(neuron, CubaLIF | CubaLI):
+        raise refuse("lif", neuron)
     if isinstance(neuron, Current):
         return Population(
             equations="I_mean : amp" + CURRENTS,

@@ -7,7 +7,16 @@ Batch norm and average pooling have no class of their own: they are folded into 
 """
 
 from study.network.arrays import Shape
-from study.network.connections import Connection, Conv2d, ConvTranspose2d, Dense, MaxPool2d, Pick, Weighted
+from study.network.connections import (
+    Connection,
+    Conv2d,
+    ConvTranspose2d,
+    Dense,
+    MaxPool2d,
+    Pick,
+    Sparse,
+    Weighted,
+)
 from study.network.decoders import (
     ACTIVATIONS,
     AttentionScoring,
@@ -23,13 +32,23 @@ from study.network.file import PRIMITIVES, SCHEMA_VERSION, load_network, save_ne
 from study.network.inputs import INPUTS, first_spike_steps, first_spike_trains
 from study.network.layer import Layer, Recurrent
 from study.network.network import DECISIONS, ROLES, Network
-from study.network.neurons import LIF, RELAY, Current, FirstSpike, LeakyIntegrator, Neuron, Spiking
+from study.network.neurons import (
+    LIF,
+    RELAY,
+    CubaLI,
+    CubaLIF,
+    Current,
+    FirstSpike,
+    LeakyIntegrator,
+    Neuron,
+    Spiking,
+)
 from study.network.rounding import round_to_grid
 
 __all__ = [
     "ACTIVATIONS", "DECISIONS", "INPUTS", "LIF", "PRIMITIVES", "RELAY", "ROLES", "SCHEMA_VERSION",
-    "AttentionScoring", "Connection", "Conv2d", "ConvTranspose2d", "Current", "Decoder", "Dense", "FirstSpike",
+    "AttentionScoring", "Connection", "Conv2d", "ConvTranspose2d", "CubaLI", "CubaLIF", "Current", "Decoder", "Dense", "FirstSpike",
     "FirstSpikeTime", "LastFrame", "Layer", "LeakyIntegrator", "MaxPool2d", "MeanFrames", "Network", "Neuron",
-    "Pick", "Recurrent", "Shape", "SpikeRate", "Spiking", "TemporalAttention", "Weighted", "WeightedSum", "first_spike_steps",
+    "Pick", "Recurrent", "Shape", "Sparse", "SpikeRate", "Spiking", "TemporalAttention", "Weighted", "WeightedSum", "first_spike_steps",
     "first_spike_trains", "load_network", "round_to_grid", "save_network",
 ]  # fmt: skip

@@ -206,6 +206,42 @@ class Pick:
         return self.n_out * self.n_each
 
 
+@dataclasses.dataclass(frozen=True)
+class Sparse:
+    """Listed synapses: I[post[k]] += weight[k] s[pre[k]].
+
+    For what has no kernel of its own: grouped and dilated convolutions, sums of maps, delay lines.
+
+    Parameters
+    ----------
+    pre, post : int array, (synapse,)
+        Units, 0 to n_in - 1 and n_out - 1. No pair twice.
+    weight : array, (synapse,)
+    n_in, n_out : int
+    """
+
+    pre: np.ndarray
+    post: np.ndarray
+    weight: np.ndarray
+    n_in: int
+    n_out: int
+    kind: ClassVar[str] = "sparse"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", frozen_array(self.weight, "sparse weight", 1))
+        for name, size in (("pre", self.n_in), ("post", self.n_out)):
+            index = frozen_array(getattr(self, name), f"sparse {name}", 1)
+            if len(index) != len(self.weight):
+                raise ValueError(f"sparse: {len(index)} {name} units for {len(self.weight)} weights.")
+            if ((index < 0) | (index >= size) | (index % 1 != 0)).any():
+                raise ValueError(f"sparse: {name} holds other numbers than units 0 to {size - 1}.")
+            index = index.astype(np.int64)
+            index.flags.writeable = False
+            object.__setattr__(self, name, index)
+        if len(np.unique(self.pre * self.n_out + self.post)) < len(self.weight):
+            raise ValueError("sparse: a pair of units is joined twice; add the weights.")
+
+
 def _check_spatial(conv: Conv2d | ConvTranspose2d, channel_axis: int) -> None:
     object.__setattr__(conv, "weight", frozen_array(conv.weight, f"{conv.kind} weight", 4))
     object.__setattr__(conv, "input_shape", tuple(int(n) for n in conv.input_shape))
@@ -226,5 +262,5 @@ def _check_spatial(conv: Conv2d | ConvTranspose2d, channel_axis: int) -> None:
         )
 
 
-Weighted = Dense | Conv2d | ConvTranspose2d
+Weighted = Dense | Conv2d | ConvTranspose2d | Sparse
 Connection = Weighted | MaxPool2d | Pick

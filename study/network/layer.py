@@ -8,7 +8,7 @@ import numpy as np
 
 from study.network.arrays import Shape, frozen_array
 from study.network.connections import Connection, MaxPool2d, Weighted
-from study.network.neurons import LIF, RELAY, FirstSpike, Neuron
+from study.network.neurons import RELAY, CubaLI, CubaLIF, Neuron, Spiking
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Recurrent:
     ----------
     source : str
         Name of the layer itself or of a later one.
-    connection : Dense, Conv2d or ConvTranspose2d
+    connection : Dense, Conv2d, ConvTranspose2d or Sparse
     """
 
     source: str
@@ -29,7 +29,7 @@ class Recurrent:
         if not isinstance(self.connection, Weighted):
             raise ValueError(
                 f"the recurrent connection from {self.source} is a {self.connection.kind}; "
-                "allowed are dense, conv2d, conv_transpose2d."
+                "allowed are dense, conv2d, conv_transpose2d, sparse."
             )
 
 
@@ -43,11 +43,11 @@ class Layer:
         Lower case letters and digits: it becomes the name of Brian2 objects and of result groups.
     shape : tuple of int
         Shape of the layer's units, (unit,) or (channel, y, x).
-    connection : Dense, Conv2d, ConvTranspose2d, MaxPool2d, Pick or None
+    connection : Dense, Conv2d, ConvTranspose2d, Sparse, MaxPool2d, Pick or None
         From the layer before (or the input). None in a first layer that has recurrent input only.
     drive : array, (n_units,)
         Constant current per unit and step (biases and the shift of a folded batch norm).
-    neuron : LIF, FirstSpike, LeakyIntegrator or Current
+    neuron : LIF, FirstSpike, CubaLIF, LeakyIntegrator, CubaLI or Current
     recurrent : tuple of Recurrent
         Further input, one step later.
     """
@@ -83,6 +83,11 @@ class Layer:
                 f"layer {self.name}: shape {self.shape} has {self.n_units} units, its connection "
                 f"{n_out} and its drive {len(self.drive)}; all three must agree."
             )
+        if isinstance(self.neuron, CubaLIF | CubaLI) and len(self.neuron.decay) != self.n_units:
+            raise ValueError(
+                f"layer {self.name} has {self.n_units} units, but its {self.neuron.kind} neurons have parameters for "
+                f"{len(self.neuron.decay)}; they must agree."
+            )
         for recurrent in self.recurrent:
             if recurrent.connection.n_out != self.n_units:
                 raise ValueError(
@@ -105,7 +110,7 @@ class Layer:
     @property
     def spikes(self) -> bool:
         """Whether the layer's output is 0/1."""
-        return isinstance(self.neuron, LIF | FirstSpike)
+        return isinstance(self.neuron, Spiking)
 
     @classmethod
     def max_pool(cls, name: str, connection: MaxPool2d) -> Layer:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
+import numpy as np
+
 from study.commands import unknown
-from study.network.arrays import check_finite
+from study.network.arrays import check_finite, frozen_array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +89,70 @@ class Current:
     kind: ClassVar[str] = "current"
 
 
+@dataclasses.dataclass(frozen=True)
+class CubaLIF:
+    """LIF behind a synaptic current that decays, every parameter per unit; hard reset.
+
+    A[t] = decay_syn A[t-1] + gain_syn I[t];   H[t] = decay V[t-1] + gain A[t];   S[t] = H[t] > v_threshold;
+    V[t] = v_reset where S[t], else H[t];   A[0] = V[0] = 0.
+
+    With decay_syn = 0 and gain_syn = 1 it is a `LIF` whose parameters differ from unit to unit.
+
+    Parameters
+    ----------
+    decay_syn, gain_syn, decay, gain, v_threshold, v_reset : array, (n_units,)
+        Dimensionless; decays per step, 0 to 1.
+    """
+
+    decay_syn: np.ndarray
+    gain_syn: np.ndarray
+    decay: np.ndarray
+    gain: np.ndarray
+    v_threshold: np.ndarray
+    v_reset: np.ndarray
+    kind: ClassVar[str] = "cuba_lif"
+
+    def __post_init__(self) -> None:
+        _check_arrays(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class CubaLI:
+    """Membrane that never fires, behind a synaptic current that decays; every parameter per unit.
+
+    A[t] = decay_syn A[t-1] + gain_syn I[t];   U[t] = v_rest + decay (U[t-1] - v_rest) + gain A[t];   A[0] = 0,
+    U[0] = v_rest. Its output is U.
+
+    Parameters
+    ----------
+    decay_syn, gain_syn, decay, gain, v_rest : array, (n_units,)
+        Dimensionless; decays per step, 0 to 1.
+    """
+
+    decay_syn: np.ndarray
+    gain_syn: np.ndarray
+    decay: np.ndarray
+    gain: np.ndarray
+    v_rest: np.ndarray
+    kind: ClassVar[str] = "cuba_li"
+
+    def __post_init__(self) -> None:
+        _check_arrays(self)
+
+
+def _check_arrays(neuron: CubaLIF | CubaLI) -> None:
+    sizes = set()
+    for field in dataclasses.fields(neuron):
+        array = frozen_array(getattr(neuron, field.name), f"{field.name} of {neuron.kind}", 1)
+        object.__setattr__(neuron, field.name, array)
+        sizes.add(len(array))
+        if field.name.startswith("decay") and len(array):
+            _check_decay(array.min())
+            _check_decay(array.max())
+    if len(sizes) > 1:
+        raise ValueError(f"{neuron.kind}: parameters for {sorted(sizes)} units; all must have one per unit.")
+
+
 def _check_decay(decay: float) -> None:
     if not 0 <= decay <= 1:
         raise ValueError(f"decay is {decay}; allowed is 0 to 1 (the share of the membrane kept per step).")
@@ -97,8 +163,8 @@ def _check_rule(rule: str) -> None:
         raise unknown("threshold rule", rule, (">", ">="))
 
 
-Spiking = LIF | FirstSpike
-Neuron = Spiking | LeakyIntegrator | Current
+Spiking = LIF | FirstSpike | CubaLIF
+Neuron = Spiking | LeakyIntegrator | CubaLI | Current
 
 # Without memory: fires if a spike arrives by a weight of 1.
 RELAY = LIF(decay=0.0, gain=1.0, v_threshold=0.5)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from study.network.connections import Conv2d, ConvTranspose2d, Dense
+from study.network.connections import Weighted
 from study.network.layer import Layer
 from study.network.network import Network
 
@@ -46,6 +46,6 @@ def _round_layer(layer: Layer, grid: float) -> Layer:
 
 
 def _round_weight(connection: Any, grid: float) -> Any:
-    if isinstance(connection, Dense | Conv2d | ConvTranspose2d):
+    if isinstance(connection, Weighted):
         return dataclasses.replace(connection, weight=np.rint(connection.weight * grid) / grid)
     return connection

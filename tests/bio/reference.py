@@ -1,5 +1,7 @@
 """An independent reference: the equations of `study.network` as a loop over dense matrices, and small networks."""
 
+import dataclasses
+
 import numpy as np
 import torch
 
@@ -7,6 +9,8 @@ from study.network import (
     LIF,
     Conv2d,
     ConvTranspose2d,
+    CubaLI,
+    CubaLIF,
     Current,
     Dense,
     FirstSpike,
@@ -16,6 +20,7 @@ from study.network import (
     MeanFrames,
     Network,
     Pick,
+    Sparse,
 )
 
 
@@ -28,6 +33,10 @@ def apply(connection, spikes, draw=None):
     if isinstance(connection, MaxPool2d):
         x = x.reshape(len(x), *connection.input_shape)
         return torch.nn.functional.max_pool2d(x, connection.size).flatten(1).numpy()
+    if isinstance(connection, Sparse):
+        matrix = np.zeros((connection.n_out, connection.n_in), spikes.dtype)
+        matrix[connection.post, connection.pre] = connection.weight
+        return spikes @ matrix.T
     weight = torch.from_numpy(connection.weight.astype(spikes.dtype))
     if isinstance(connection, Dense):
         return (x @ weight.T).numpy()
@@ -94,6 +103,12 @@ class State:
         self.network, self.dtype = network, dtype
         self.v = {layer.name: np.zeros((n, layer.n_units), dtype) for layer in network.layers}
         self.last = {layer.name: np.zeros((n, layer.n_units), dtype) for layer in network.layers}
+        for layer in network.layers:
+            if isinstance(layer.neuron, CubaLI | CubaLIF):  # synaptic current and membrane
+                rest = layer.neuron.v_rest if isinstance(layer.neuron, CubaLI) else np.zeros(layer.n_units)
+                self.v[layer.name] = np.stack([np.zeros((n, layer.n_units)), np.tile(rest, (n, 1))]).astype(
+                    dtype
+                )
         self.fired = {layer.name: np.zeros((n, layer.n_units), bool) for layer in network.layers}
         self.last_input = np.zeros((n, int(np.prod(network.input_shape))), dtype)
 
@@ -105,7 +120,7 @@ class State:
         if values is not None and not analog:
             before = before.astype(self.dtype)
         for number, layer in enumerate(network.layers):
-            current = np.zeros_like(self.v[layer.name])
+            current = np.zeros_like(self.last[layer.name])
             if layer.connection is not None:
                 late = network.latency == 1 and not (analog and number == 0)
                 current = current + apply(layer.connection, before_last if late else before, draw)
@@ -137,6 +152,8 @@ def step(neuron, v, current, fired=None):
         spikes = above & ~fired
         fired |= spikes
         return spikes.astype(kind), h
+    if isinstance(neuron, CubaLI | CubaLIF):
+        return cuba_step(neuron, v, current)
     h = kind(neuron.decay) * v + kind(neuron.gain) * current
     if isinstance(neuron, LeakyIntegrator):
         return h, h
@@ -145,6 +162,21 @@ def step(neuron, v, current, fired=None):
     if neuron.reset == "hard":
         return spikes.astype(kind), np.where(spikes, kind(neuron.v_reset), h)
     return spikes.astype(kind), h - threshold * spikes
+
+
+def cuba_step(neuron, state, current):
+    """Return (output, (synaptic current, membrane))."""
+    p = {
+        field.name: getattr(neuron, field.name).astype(current.dtype) for field in dataclasses.fields(neuron)
+    }
+    a, v = state
+    a = p["decay_syn"] * a + p["gain_syn"] * current
+    if isinstance(neuron, CubaLI):
+        u = p["v_rest"] + p["decay"] * (v - p["v_rest"]) + p["gain"] * a
+        return u, np.stack([a, u])
+    h = p["decay"] * v + p["gain"] * a
+    spikes = h > p["v_threshold"]
+    return spikes.astype(current.dtype), np.stack([a, np.where(spikes, p["v_reset"], h)])
 
 
 def image(network, readout):

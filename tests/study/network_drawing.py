@@ -46,11 +46,15 @@ def networks(draw: st.DrawFn) -> nw.Network:
     )  # fmt: skip
 
 
-def neurons(draw: st.DrawFn) -> nw.Spiking:
-    """Draw a neuron that spikes."""
+def neurons(draw: st.DrawFn, n_units: int) -> nw.Spiking:
+    """Draw a neuron that spikes, for a layer of n_units."""
     rule = draw(st.sampled_from([">", ">="]))
     if draw(st.integers(0, 3)) == 0:
         return nw.FirstSpike(draw(st.floats(0.5, 2)), rule)
+    if draw(st.integers(0, 3)) == 0:
+        rng = np.random.default_rng(draw(st.integers(0, 99)))
+        a, b, c, d, e = rng.uniform(size=(5, n_units))
+        return nw.CubaLIF(a, 1 - a / 2, b, 0.3 + c / 2, 0.5 + d / 2, 0.2 * e - 0.1)
     return nw.LIF(
         decay=draw(st.floats(0, 1)),
         gain=draw(st.floats(0.3, 1)),
@@ -62,7 +66,7 @@ def neurons(draw: st.DrawFn) -> nw.Spiking:
 
 
 def _layer(draw: st.DrawFn, rng: np.random.Generator, name: str, before: nw.Shape, analog: bool) -> nw.Layer:
-    kinds = ["dense"]
+    kinds = ["dense", "sparse"]
     if len(before) == 3 and min(before[1:]) >= 2:
         kinds += ["conv2d", "conv_transpose2d"] + ([] if analog else ["max_pool2d"])
     kind = draw(st.sampled_from(kinds))
@@ -82,7 +86,11 @@ def _layer(draw: st.DrawFn, rng: np.random.Generator, name: str, before: nw.Shap
     else:
         shape = draw(st.sampled_from([(4,), (n, 3, 3)]))
         connection = nw.Dense(rng.normal(size=(math.prod(shape), math.prod(before))))
-    return nw.Layer(name, shape, connection, 0.5 * rng.normal(size=math.prod(shape)), neurons(draw))
+        if kind == "sparse":
+            post, pre = np.nonzero(rng.random(connection.weight.shape) < 0.5)
+            connection = nw.Sparse(pre, post, connection.weight[post, pre], connection.n_in, connection.n_out)
+    n_units = math.prod(shape)
+    return nw.Layer(name, shape, connection, 0.5 * rng.normal(size=n_units), neurons(draw, n_units))
 
 
 def _picking(
@@ -93,7 +101,7 @@ def _picking(
     connection = None if before is None else nw.Dense(rng.normal(size=(n, math.prod(before))))
     back = nw.Recurrent("pick", nw.Dense(rng.normal(size=(n, n_latent))))
     return [
-        nw.Layer("candidates", (n,), connection, rng.normal(size=n), neurons(draw), (back,)),
+        nw.Layer("candidates", (n,), connection, rng.normal(size=n), neurons(draw, n), (back,)),
         nw.Layer("pick", (n_latent,), nw.Pick(n_latent, n // n_latent), np.zeros(n_latent), nw.RELAY),
     ]
 
@@ -102,7 +110,8 @@ def _readout(
     draw: st.DrawFn, rng: np.random.Generator, role: str, before: nw.Shape, n_steps: int
 ) -> tuple[nw.Layer, nw.Decoder | None, str | None]:
     shape = (2, 2, 2)
-    neuron: nw.Neuron = draw(st.sampled_from([nw.Current(), nw.LeakyIntegrator(0.5, 0.5)]))
+    per_unit = nw.CubaLI(*rng.uniform(size=(5, 8)))
+    neuron: nw.Neuron = draw(st.sampled_from([nw.Current(), nw.LeakyIntegrator(0.5, 0.5), per_unit]))
     decoder, decision = None, None
     if role == "generator":
         decoder = draw(st.sampled_from(decoders(rng, 8, n_steps)))
@@ -112,7 +121,7 @@ def _readout(
         spiking = decision != "membrane"
         decision = None if role == "encoder" or (role == "critic" and not spiking) else decision
     if spiking:
-        neuron = neurons(draw)
+        neuron = neurons(draw, 8)
     connection = nw.Dense(rng.normal(size=(8, math.prod(before))))
     return nw.Layer("readout", shape, connection, 0.5 * rng.normal(size=8), neuron), decoder, decision
 
