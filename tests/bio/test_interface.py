@@ -60,7 +60,10 @@ def test_clocks_agree_for_ever():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"level": "exakt"}, "unknown level 'exakt': did you mean 'exact'\\? allowed are adex, coba, cuba, exact, hh, lif"),
+        (
+            {"level": "exakt"},
+            "unknown level 'exakt': did you mean 'exact'\\? allowed are adex, coba, cuba, exact, hh, lif",
+        ),
         ({"backend": "cpp"}, "unknown backend 'cpp': .*allowed are cpp_standalone, .*numpy"),
         (
             {"level": "lif", "dt_ms": 30.0},
