@@ -17,7 +17,12 @@ def names(*modules: str) -> set[str]:
 
 def test_training_depends_on_what_it_imports_and_not_on_evaluation() -> None:
     found = names("trained.runs")
-    assert {"trained/neuron.py", "trained/surrogate.py", "study/network/neurons.py", "study/images.py"} <= found
+    assert {
+        "trained/neuron.py",
+        "trained/surrogate.py",
+        "study/network/neurons.py",
+        "study/images.py",
+    } <= found
     assert not found & {"trained/evaluation.py", "trained/configurations.py", "bio/simulate.py"}
 
 
