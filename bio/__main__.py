@@ -1,4 +1,4 @@
-"""Command line: `python -m bio simulate`, `match`, `fidelity`, `verify` and `cache`."""
+"""Command line: `python -m bio simulate`, `match`, `fidelity`, `import-nir`, `export-nir`, `verify` and `cache`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bio.command_ladder import add_commands, add_modifiers, modified
 from bio.exported import load_role, roles_in
+from bio.nir.command import add_commands as add_nir_commands
 from bio.shown import network_input
 from study.commands import Parser, run
 from study.files import check_writable, sha256, write_text
@@ -111,6 +112,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(dest="command", required=True)
     _add_simulate(commands.add_parser("simulate", help="show stimuli to a network and write its responses"))
     add_commands(commands)
+    add_nir_commands(commands)
     _add_verify(commands.add_parser("verify", help="compare level exact with torch, spike by spike"))
     cache = commands.add_parser("cache", help="list or remove the compiled programs that were kept")
     cache.add_argument("action", choices=("list", "clear"))
