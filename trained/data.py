@@ -1,4 +1,4 @@
-"""Training images: square, gray, in [0, 1]."""
+"""Training images: square, gray or in colour, in [0, 1]."""
 
 from __future__ import annotations
 
@@ -56,6 +56,12 @@ def _fashion(size: int) -> np.ndarray:
     return resized(images.load_fashion("train")[0], size)
 
 
+def _cifar10(size: int) -> np.ndarray:
+    """Return (n, 3, size, size); the lossless archive where it is at hand, else the subset that passed through JPEG."""
+    pixels, _, _ = images.load_cifar10("train")
+    return np.stack([resized(pixels[..., colour], size) for colour in range(3)], axis=1)
+
+
 def resized(pixels: np.ndarray, size: int) -> np.ndarray:
     """Return uint8 images as float32 in [0, 1], bilinearly resized (as FSVAE resizes MNIST to 32)."""
     x = torch.from_numpy(np.array(pixels)).float().div_(255).unsqueeze(1)
@@ -64,31 +70,44 @@ def resized(pixels: np.ndarray, size: int) -> np.ndarray:
     return x.squeeze(1).numpy()
 
 
+# From the side in pixels to images, (n, size, size) gray or (n, 3, size, size) in colour.
 DATASETS: dict[str, Callable[[int], np.ndarray]] = {
     "patches": photograph_patches,
     "digits": _digits,
     "mnist": _mnist,
     "fashion": _fashion,
+    "cifar10": _cifar10,
 }
 
 
 def training_images(config: RunConfig) -> torch.Tensor:
-    """Return all training images of a configuration, (n, 1, size, size), float32 in [0, 1].
+    """Return all training images of a configuration, (n, colour, size, size), float32 in [0, 1].
+
+    Colour images become gray where the configuration has one channel.
 
     Raises
     ------
     ValueError
-        If the data set is unknown.
+        If the data set is unknown, or gray where the configuration has three channels.
     FileNotFoundError
         If it is not at hand.
     """
     if config.dataset not in DATASETS:
         raise unknown("dataset", config.dataset, DATASETS)
-    return torch.from_numpy(DATASETS[config.dataset](config.image_size)).unsqueeze(1)
+    pixels = DATASETS[config.dataset](config.image_size)
+    n_colours = getattr(config, "n_colours", 1)
+    if pixels.ndim == 3 and n_colours > 1:
+        raise ValueError(
+            f"dataset {config.dataset} is gray, but n_colours is {n_colours}; 1 is allowed here."
+        )
+    if pixels.ndim == 4 and n_colours == 1:
+        pixels = np.einsum("ncyx,c->nyx", pixels, images.LUMINANCE.astype(np.float32))
+    x = torch.from_numpy(pixels)
+    return x if x.ndim == 4 else x.unsqueeze(1)
 
 
 def distinct_images(config: RunConfig, n: int, seed: int) -> torch.Tensor:
-    """Return `n` training images that all differ, (n, 1, size, size).
+    """Return `n` training images that all differ, (n, colour, size, size).
 
     Raises
     ------

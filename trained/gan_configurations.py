@@ -99,6 +99,18 @@ CONFIGS: list[GanConfig] = [
     *_variants(
         dataclasses.replace(DIGITS, experiment="mnist", dataset="mnist", **FULL, **RELEASED)  # type: ignore[arg-type]
     ),
+    *_variants(
+        dataclasses.replace(
+            PATCHES,
+            experiment="cifar10",
+            dataset="cifar10",
+            n_colours=3,
+            generator_channels=(128, 64),
+            generator_hidden=1024,
+            critic_channels=(32, 64),
+            **FULL,  # type: ignore[arg-type]
+        )
+    ),
     *single_steps(),
     *twins(dataclasses.replace(PATCHES, experiment="patches-twins")),
     *(
