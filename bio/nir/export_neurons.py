@@ -47,7 +47,13 @@ def neuron_node(nir: Any, layer: Layer, shape: Shape, dt_s: float) -> Any:
         return nir.Threshold(spread(_threshold(neuron)))
     constants = _firing(neuron, spread)
     decay, gain = spread(neuron.decay), spread(neuron.gain)
-    if (decay == 1).all() and not _has_synapse(neuron) and not constants.get("v_leak", np.zeros(1)).any():
+    without_leak = bool((decay == 1).all())
+    if without_leak and constants.get("v_reset", np.zeros(1)).any():
+        raise ValueError(
+            f"layer {layer.name} has neurons without leak that begin at 0, but are reset to {constants['v_reset'].flat[0]:g}; NIR does not say "
+            "where one begins, and where it is read they begin at v_reset."
+        )
+    if without_leak and not _has_synapse(neuron) and not constants.get("v_leak", np.zeros(1)).any():
         constants.pop("v_leak", None)
         return (nir.IF if "v_reset" in constants else nir.I)(r=quotients(gain, dt_s), **constants)
     constants.setdefault("v_leak", np.zeros(shape))

@@ -182,5 +182,5 @@ def _misfit(name: str, node: Any, shape: Shape, wanted: tuple[Any, ...]) -> Valu
     spoken = ", ".join(str(n) for n in wanted)
     return ValueError(
         f"node {name} ({kind(node)}) takes ({spoken}), but what reaches it has the shape {shape}; "
-        "check the shapes of the graph, for example a missing Flatten."
+        "check the graph for a missing Flatten or an Input that counts the batch."
     )

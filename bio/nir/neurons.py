@@ -1,7 +1,8 @@
 """NIR's nodes with a state as neurons of `study.network`, by Euler's method.
 
 tau dv/dt = v_leak - v + r I becomes v[t] = v[t-1] + dt/tau (v_leak - v[t-1] + r I[t]): the decay is 1 - dt/tau, not
-exp(-dt/tau). Spikes and reset follow the update, in the same step. A membrane begins at v_leak, where NIR says nothing.
+exp(-dt/tau). Spikes and reset follow the update, in the same step. NIR does not say where a membrane begins: at v_leak, and
+without leak (IF) at v_reset, as SpikingJelly's do.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def neuron(name: str, node: Any, shape: Shape, dt_s: float) -> Neuron:
     """Return the neuron of a node.
 
     Where all units share their parameters and there is no synaptic current it is a `LIF` or a `LeakyIntegrator`, which
-    every level knows; a LIF's membrane is then measured from v_leak.
+    every level knows. The membrane of neurons that fire is measured from where it begins.
 
     Parameters
     ----------
@@ -41,7 +42,8 @@ def neuron(name: str, node: Any, shape: Shape, dt_s: float) -> Neuron:
     if kind(node) == "Output":
         return Current()
     value = _Values(name, node, shape, dt_s)
-    rest = value.get("v_leak") if hasattr(node, "v_leak") else np.zeros(value.n)
+    rests_at = "v_reset" if kind(node) == "IF" else "v_leak"
+    rest = value.get(rests_at) if hasattr(node, rests_at) else np.zeros(value.n)
     decay_syn, gain_syn, decay, gain = _coefficients(value, kind(node))
     if kind(node) in ("LI", "I", "CubaLI"):
         plain = not rest.any() and not decay_syn.any() and _uniform(decay, gain)

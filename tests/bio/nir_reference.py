@@ -12,7 +12,7 @@ STATES = (nir.LIF, nir.IF, nir.LI, nir.I, nir.CubaLIF, nir.CubaLI, nir.Threshold
 
 
 class Simulation:
-    """One stimulus; state begins at v_leak and no current."""
+    """One stimulus; state begins at v_leak (IF: at v_reset) and no current."""
 
     def __init__(self, graph, dt_s):
         self.graph, self.dt = graph, dt_s
@@ -20,7 +20,7 @@ class Simulation:
         for name, node in graph.nodes.items():
             if isinstance(node, STATES):
                 shape = np.shape(node.threshold if isinstance(node, nir.Threshold) else node.r)
-                self.state[name] = (np.zeros(shape), np.zeros(shape) + getattr(node, "v_leak", 0.0))
+                self.state[name] = (np.zeros(shape), np.zeros(shape) + begins_at(node))
                 self.last[name] = np.zeros(shape)
             if isinstance(node, nir.Delay):
                 self.shifted[name] = []
@@ -71,6 +71,11 @@ class Simulation:
             elif len(past) >= steps[where]:
                 out[where] = past[-steps[where]][where]
         return out
+
+
+def begins_at(node):
+    """Return the membrane before the first step."""
+    return node.v_reset if isinstance(node, nir.IF) else getattr(node, "v_leak", 0.0)
 
 
 def advance(node, current, i, v, dt):

@@ -62,7 +62,7 @@ def assert_same(network, tmp_path, dt_ms=DT_MS):
 NEURONS = {
     "as SGAD": LIF(0.5, 0.5),
     "learned": LIF(0.8123456789, 0.3123456789, v_threshold=0.7, v_reset=-0.1),
-    "without leak": LIF(1.0, 0.37, v_reset=0.123),
+    "without leak": LIF(1.0, 0.37),
     "at the threshold": LIF(0.5, 0.5, threshold_rule=">="),
     "without memory": LIF(0.0, 0.7),
 }
@@ -135,6 +135,7 @@ def no_leak_behind_a_current():
 BAD = {
     "layer conv1 resets by subtraction": lambda: with_neuron(LIF(0.5, 0.5, reset="soft")),
     "layer conv1 has neurons of the kind 'first_spike'": lambda: with_neuron(FirstSpike()),
+    "layer conv1 has neurons without leak that begin at 0": lambda: with_neuron(LIF(1.0, 0.5, v_reset=0.1)),
     "layer wide: NIR has no conv2d that fits here": wide,
     "layer pick picks spikes by draws": picking,
     "layer cuba has neurons without leak": no_leak_behind_a_current,
