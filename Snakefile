@@ -18,11 +18,11 @@ from trained.configurations import named_config
 
 PROFILES = {
     # scenes: experiment compared with the mouse; digits: experiment judged by FAD
-    "tiny": dict(scenes="tiny-patches", digits="tiny-digits", size=16, seeds=1, samples=256, bootstrap=50, verify=4, twins=1,
+    "tiny": dict(scenes="tiny-patches", digits="tiny-digits", size=16, seeds=1, samples=256, bootstrap=50, verify=4, twins=1, ladder=1,
                  levels=["exact", "lif"], backend="--backend numpy", dt="--dt-ms 15.625"),
     "quick": dict(scenes="quick-patches", digits="quick-digits", size=32, seeds=1, samples=5120, bootstrap=1000,
-                  verify=32, twins=5, levels=["exact", "lif"], backend="", dt=""),
-    "full": dict(scenes="patches", digits="mnist", size=32, seeds=5, samples=5120, bootstrap=10000, verify=128, twins=5,
+                  verify=32, twins=5, ladder=3, levels=["exact", "lif"], backend="", dt=""),
+    "full": dict(scenes="patches", digits="mnist", size=32, seeds=5, samples=5120, bootstrap=10000, verify=128, twins=5, ladder=5,
                  levels=["exact", "lif"], backend="", dt=""),
 }
 VARIANTS = ["sgad", "sgad-mean", "untrained"]
@@ -70,6 +70,10 @@ TWINS = [
     for n in range(P["twins"])
 ]
 SEEN = [response(model, "critic", "torch") for model in TWINS]
+# Networks that climb the ladder of levels.
+CLIMBED = [
+    f"{R}/fidelity/{P['scenes']}--sgad--seed-{n}--{network}.csv" for n in range(P["ladder"]) for network in ("critic", "generator")
+]
 VERIFIED = expand(f"{R}/verify/{{model}}.txt", model=SHOWN)
 
 
@@ -175,6 +179,21 @@ rule rsa_twins:
         bootstrap=P["bootstrap"],
         named=lambda wildcards, input: [f"{f.removeprefix(R + '/responses/').split('--')[0]}={f}" for f in input.responses],
     shell: "python -m analysis rsa --recording {input.recording} --images {input.images} --responses {params.named} --bootstrap {params.bootstrap} --permutations {params.bootstrap} --out {output.table} --rdms {output.rdms}"
+
+# Not part of `make study`: python -m study run -- ladder
+rule ladder:
+    input: f"{R}/figures/fig6_ladder.png"
+
+rule fidelity:
+    input: f"{R}/runs/{{experiment}}/{{variant}}/seed-{{seed}}/{{network}}.safetensors", code("bio.command_ladder", "bio.levels", "bio.backends")
+    output: f"{R}/fidelity/{{experiment}}--{{variant}}--seed-{{seed}}--{{network}}.csv"
+    params: gains=f"{R}/fidelity/gains/{{experiment}}/{{variant}}/seed-{{seed}}"
+    shell: f"python -m bio fidelity {R}/runs/{{wildcards.experiment}}/{{wildcards.variant}}/seed-{{wildcards.seed}} --network {{wildcards.network}} --gains {{params.gains}} --out {{output}}"
+
+rule draw_ladder:
+    input: CLIMBED, f"{R}/recording.nc", f"{R}/stimuli.nc", code("analysis.command_figures"), SOURCE / "analysis/study.mplstyle"
+    output: expand(f"{R}/figures/fig6_ladder.{{kind}}", kind=["png", "svg"])
+    shell: f"python -m analysis figures --results {R} fig6_ladder"
 
 rule figures:
     input: f"{R}/rsa.csv", f"{R}/rdms.nc", COMPARED, DRAWN, code("analysis.command_figures"), SOURCE / "analysis/study.mplstyle"
