@@ -11,7 +11,8 @@ import pytest
 from bio.nir.files import read_graph
 from bio.nir.importing import import_graph
 from bio.simulate import simulate
-from study.network import LIF
+from study.network import LIF, CubaLI, CubaLIF, Dense, Layer, Network, Sparse
+from tests.bio.reference import trace
 
 pytest.importorskip("nir", reason="nir is not installed: pip install 'spiking-generators-mouse[nir]'")
 
@@ -41,3 +42,30 @@ def test_decays_are_those_of_euler():
     assert isinstance(first, LIF)
     assert first.decay == pytest.approx(0.9, abs=1e-7)
     assert first.gain == pytest.approx(1.0, abs=1e-7)
+
+
+@pytest.mark.slow
+def test_compiled_listed_synapses_and_parameters_of_units_are_read_anew(tmp_path, monkeypatch):
+    """Two networks of one architecture share a compiled program; which units are joined is data, not text."""
+    monkeypatch.setenv("STUDY_CACHE", str(tmp_path))
+    for seed in (0, 1):
+        rng = np.random.default_rng(seed)
+        post, pre = np.divmod(rng.permutation(30)[:18], 5)
+        some = Sparse(pre, post, rng.normal(size=18) + 0.6, 5, 6)
+        cuba = CubaLIF(*rng.uniform(size=(4, 6)), 0.5 + rng.uniform(size=6), np.zeros(6))
+        last = CubaLI(*rng.uniform(size=(5, 3)))
+        layers = (
+            Layer("first", (6,), some, np.full(6, 0.2), cuba),
+            Layer("last", (3,), Dense(rng.normal(size=(3, 6))), np.zeros(3), last),
+        )
+        network = Network("encoder", (5,), 8, layers, input="spikes")
+        trains = (rng.random((3, 8, 5)) < 0.4).astype(np.uint8)
+        found, expected = (
+            simulate(network, trains, backend="cpp_standalone", progress=False),
+            trace(network, trains),
+        )
+        np.testing.assert_array_equal(found.counts["first"][:, 0].transpose(1, 0, 2), expected["first"])
+        assert expected["first"].any()
+        voltage = found.readout["voltage"][1][:, 0].transpose(1, 0, 2)
+        np.testing.assert_allclose(voltage, expected["readout"], atol=1e-12)
+    assert len(list((tmp_path / "builds").glob("*.program"))) == 1
