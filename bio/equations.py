@@ -9,7 +9,7 @@ import scipy.sparse
 
 from bio.connectivity import edges, weights
 from bio.presentation import NEVER, Presentation
-from study.network import LIF, Connection, Current, FirstSpike, LeakyIntegrator, Network, Neuron, Pick
+from study.network import LIF, Connection, CubaLI, CubaLIF, FirstSpike, LeakyIntegrator, Network, Neuron, Pick
 
 Output = tuple[np.ndarray, np.ndarray]
 
@@ -57,6 +57,10 @@ class _State:
         self.network, self.dtype = network, dtype
         self.membrane = {x.name: np.zeros((n_stimuli, x.n_units), dtype) for x in network.layers}
         self.last = {name: np.zeros_like(v) for name, v in self.membrane.items()}
+        self.synaptic = {name: np.zeros_like(v) for name, v in self.membrane.items()}
+        for layer in network.layers:
+            if isinstance(layer.neuron, CubaLI):
+                self.membrane[layer.name] += layer.neuron.v_rest.astype(dtype)
         self.fired = {name: np.zeros(v.shape, bool) for name, v in self.membrane.items()}
         self.matrices = {
             (layer.name, source): _matrix(connection, dtype)
@@ -85,12 +89,20 @@ class _State:
                     current = self._arriving(name, "", signal) + current
             for recurrent in layer.recurrent:
                 current = current + self._arriving(name, recurrent.source, self.last[recurrent.source])
+            if isinstance(layer.neuron, CubaLIF | CubaLI):
+                current = self._synaptic(name, layer.neuron, current)
             now[name], self.membrane[name] = _update(
                 layer.neuron, self.membrane[name], current, self.fired[name]
             )
             signal = self.last[name] if self.network.latency else now[name]
         self.last = now
         return now
+
+    def _synaptic(self, name: str, neuron: CubaLIF | CubaLI, current: np.ndarray) -> np.ndarray:
+        """Advance the synaptic current of a layer and return it."""
+        decay, gain = neuron.decay_syn.astype(self.dtype), neuron.gain_syn.astype(self.dtype)
+        self.synaptic[name] = decay * self.synaptic[name] + gain * current
+        return self.synaptic[name]
 
     def _arriving(self, target: str, source: str, signal: np.ndarray) -> np.ndarray:
         return np.asarray((self.matrices[target, source] @ signal.T).T)
@@ -112,6 +124,14 @@ def _update(neuron: Neuron, v: np.ndarray, current: np.ndarray, fired: np.ndarra
         if neuron.reset == "soft":
             after = h - kind(neuron.v_threshold) * spikes
         return spikes.astype(kind), after
+    if isinstance(neuron, CubaLIF):
+        h = kind(neuron.decay) * v + kind(neuron.gain) * current
+        spikes = h > kind(neuron.v_threshold)
+        return spikes.astype(kind), np.where(spikes, kind(neuron.v_reset), h)
+    if isinstance(neuron, CubaLI):
+        rest = kind(neuron.v_rest)
+        h = rest + kind(neuron.decay) * (v - rest) + kind(neuron.gain) * current
+        return h, h
     if isinstance(neuron, FirstSpike):
         h = v + current
         spikes = _crosses(neuron, h) & ~fired
@@ -120,10 +140,6 @@ def _update(neuron: Neuron, v: np.ndarray, current: np.ndarray, fired: np.ndarra
     if isinstance(neuron, LeakyIntegrator):
         h = kind(neuron.decay) * v + kind(neuron.gain) * current
         return h, h
-    if not isinstance(neuron, Current):
-        raise ValueError(
-            f"neurons of the kind {neuron.kind!r} are not part of this loop; use level exact for this network."
-        )
     return current, v
 
 
