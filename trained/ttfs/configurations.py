@@ -28,6 +28,8 @@ CANDIDATES: dict[str, dict[str, object]] = {
     "zero": {"objective": "aggressive-zero"},
     "absolute": {"objective": "aggressive-absolute"},
     "share-late": {"objective": "aggressive-share", "advance": 0.1, "late_weight": 0.3},
+    "share-late-0.1": {"objective": "aggressive-share", "advance": 0.1, "late_weight": 0.1},
+    "share-late-0.03": {"objective": "aggressive-share", "advance": 0.1, "late_weight": 0.03},
 }
 
 CONFIGS: list[TTFSConfig] = [
