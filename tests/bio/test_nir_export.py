@@ -2,6 +2,8 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from bio.__main__ import main
 from bio.nir.exporting import export_graph
@@ -22,10 +24,12 @@ from study.network import (
     Network,
     Pick,
     Recurrent,
+    first_spike_trains,
     load_network,
     save_network,
 )
 from tests.bio.reference import critic, generator, stimuli_for, trace
+from tests.study.network_drawing import networks
 
 nir = pytest.importorskip("nir", reason="nir is not installed: pip install 'spiking-generators-mouse[nir]'")
 
@@ -34,6 +38,7 @@ DT_MS = 15.625
 
 def and_back(network, tmp_path, dt_ms=DT_MS):
     write_graph(export_graph(network, dt_ms), tmp_path / "graph.nir")
+    nir.read(tmp_path / "graph.nir")  # with the package's own check of shapes
     return import_graph(
         read_graph(tmp_path / "graph.nir"),
         dt_ms,
@@ -108,6 +113,36 @@ def test_a_layer_of_images_with_recurrent_input(tmp_path):
         Layer("next", (2, 4, 4), conv, np.zeros(32), LIF(0.6, 0.9)),
     )
     assert_same(Network("encoder", (2, 4, 4), 12, layers, input="spikes"), tmp_path)
+
+
+def expressible(network):
+    """Return the network with neurons that NIR has in place of those that it does not."""
+
+    def changed(neuron):
+        if isinstance(neuron, LIF):
+            return dataclasses.replace(neuron, reset="hard", decay=min(neuron.decay, 0.99))
+        return LIF(0.6, 0.7, 0.8) if isinstance(neuron, FirstSpike) else neuron
+
+    layers = [
+        layer if layer.neuron == RELAY else dataclasses.replace(layer, neuron=changed(layer.neuron))
+        for layer in network.layers
+    ]
+    return dataclasses.replace(network, layers=tuple(layers))
+
+
+@given(networks().filter(lambda network: network.pick is None).map(expressible), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=20, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+def test_random_networks_come_back(network, seed):
+    kind = "spikes" if network.input == "first_spike" else network.input
+    graph = export_graph(network, DT_MS)
+    again = import_graph(graph, DT_MS, n_steps=network.n_steps, input_kind=kind)
+    shown = stimuli = stimuli_for(network, np.random.default_rng(seed))
+    if network.input == "first_spike":
+        shown = first_spike_trains(stimuli, network.n_steps, network.zero_spikes)
+    one, other = trace(network, stimuli), trace(again, shown)
+    for layer in network.layers[:-1]:
+        np.testing.assert_array_equal(one[layer.name], other[layer.name], err_msg=layer.name)
+    np.testing.assert_allclose(one["readout"], other["readout"], atol=1e-12)
 
 
 def with_neuron(neuron):
