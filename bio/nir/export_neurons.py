@@ -30,6 +30,42 @@ def neuron_node(nir: Any, layer: Layer, shape: Shape, dt_s: float) -> Any:
     ValueError
         For neurons that NIR has no node for.
     """
+    _check(layer)
+    neuron: Any = layer.neuron
+
+    def spread(values: Any) -> np.ndarray:
+        return np.broadcast_to(np.asarray(values, np.float64).ravel(), (layer.n_units,)).reshape(shape).copy()
+
+    if isinstance(neuron, LIF) and neuron.decay == 0 and neuron.gain == 1:
+        return nir.Threshold(spread(_threshold(neuron)))
+    constants = _firing(neuron, spread)
+    decay, gain = spread(neuron.decay), spread(neuron.gain)
+    if (decay == 1).all() and not _has_synapse(neuron) and not constants.get("v_leak", np.zeros(1)).any():
+        return _without_leak(nir, layer, constants, quotients(gain, dt_s))
+    constants.setdefault("v_leak", np.zeros(shape))
+    tau, share = _time_constants(layer, decay, dt_s)
+    constants["r"] = quotients(gain, share)
+    if not _has_synapse(neuron):
+        return (nir.LIF if "v_reset" in constants else nir.LI)(tau=tau, **constants)
+    tau_syn, share_syn = _time_constants(layer, spread(neuron.decay_syn), dt_s)
+    w_in = quotients(spread(neuron.gain_syn), share_syn)
+    node = nir.CubaLIF if isinstance(neuron, CubaLIF) else nir.CubaLI
+    return node(tau_syn=tau_syn, tau_mem=tau, w_in=w_in, **constants)
+
+
+def _without_leak(nir: Any, layer: Layer, constants: dict[str, np.ndarray], r: np.ndarray) -> Any:
+    if "v_reset" not in constants:
+        return nir.I(r=r)
+    if constants["v_reset"].any():
+        raise ValueError(
+            f"layer {layer.name} has neurons without leak that begin at 0, but are reset to "
+            f"{constants['v_reset'].flat[0]:g}; where NIR is read they begin at v_reset: train with a reset to 0 to export it."
+        )
+    return nir.IF(r=r, **constants)
+
+
+def _check(layer: Layer) -> None:
+    """Refuse neurons that NIR has no node for."""
     neuron = layer.neuron
     if isinstance(neuron, LIF) and neuron.reset == "soft":
         raise ValueError(
@@ -39,33 +75,6 @@ def neuron_node(nir: Any, layer: Layer, shape: Shape, dt_s: float) -> Any:
         raise ValueError(
             f"layer {layer.name} has neurons of the kind {neuron.kind!r}, which NIR does not have."
         )
-
-    def spread(values: Any) -> np.ndarray:
-        return np.broadcast_to(np.asarray(values, np.float64).ravel(), (layer.n_units,)).reshape(shape).copy()
-
-    if isinstance(neuron, LIF) and neuron.decay == 0 and neuron.gain == 1:
-        return nir.Threshold(spread(_threshold(neuron)))
-    constants = _firing(neuron, spread)
-    decay, gain = spread(neuron.decay), spread(neuron.gain)
-    without_leak = bool((decay == 1).all())
-    if without_leak and constants.get("v_reset", np.zeros(1)).any():
-        raise ValueError(
-            f"layer {layer.name} has neurons without leak that begin at 0, but are reset to {constants['v_reset'].flat[0]:g}; NIR does not say "
-            "where one begins, and where it is read they begin at v_reset."
-        )
-    if without_leak and not _has_synapse(neuron) and not constants.get("v_leak", np.zeros(1)).any():
-        constants.pop("v_leak", None)
-        return (nir.IF if "v_reset" in constants else nir.I)(r=quotients(gain, dt_s), **constants)
-    constants.setdefault("v_leak", np.zeros(shape))
-    tau, share = _time_constants(layer, decay, dt_s)
-    constants["r"] = quotients(gain, share)
-    if not _has_synapse(neuron):
-        return (nir.LIF if "v_reset" in constants else nir.LI)(tau=tau, **constants)
-    assert isinstance(neuron, CubaLIF | CubaLI)
-    tau_syn, share_syn = _time_constants(layer, spread(neuron.decay_syn), dt_s)
-    w_in = quotients(spread(neuron.gain_syn), share_syn)
-    node = nir.CubaLIF if isinstance(neuron, CubaLIF) else nir.CubaLI
-    return node(tau_syn=tau_syn, tau_mem=tau, w_in=w_in, **constants)
 
 
 def _has_synapse(neuron: Any) -> bool:
