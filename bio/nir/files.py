@@ -22,7 +22,7 @@ def require_nir() -> Any:
         import nir
     except ImportError as error:
         raise ValueError(
-            "NIR files need the package nir, which is not installed; run `pip install 'spiking-generators-mouse[nir]'`."
+            "NIR files need the package nir, which is not installed; run `pip install '.[nir]'`."
         ) from error
     return nir
 

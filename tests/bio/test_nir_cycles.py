@@ -4,7 +4,7 @@ import pytest
 from bio.nir.importing import import_graph
 from tests.bio.reference import trace
 
-nir = pytest.importorskip("nir", reason="nir is not installed: pip install 'spiking-generators-mouse[nir]'")
+nir = pytest.importorskip("nir", reason="nir is not installed: pip install '.[nir]'")
 from tests.bio.nir_graphs import (  # noqa: E402  needs nir
     DT_MS,
     assert_same,

@@ -31,7 +31,7 @@ from study.network import (
 from tests.bio.reference import critic, generator, stimuli_for, trace
 from tests.study.network_drawing import networks
 
-nir = pytest.importorskip("nir", reason="nir is not installed: pip install 'spiking-generators-mouse[nir]'")
+nir = pytest.importorskip("nir", reason="nir is not installed: pip install '.[nir]'")
 
 DT_MS = 15.625
 

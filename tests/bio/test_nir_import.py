@@ -7,7 +7,7 @@ from bio.nir.importing import import_graph
 from study.network import Conv2d, Dense, Sparse
 from tests.bio.reference import trace
 
-nir = pytest.importorskip("nir", reason="nir is not installed: pip install 'spiking-generators-mouse[nir]'")
+nir = pytest.importorskip("nir", reason="nir is not installed: pip install '.[nir]'")
 from tests.bio.nir_graphs import (  # noqa: E402  needs nir
     DT_MS,
     IMAGE,

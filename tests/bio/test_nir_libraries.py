@@ -14,7 +14,7 @@ from bio.simulate import simulate
 from study.network import LIF, CubaLI, CubaLIF, Dense, Layer, Network, Sparse
 from tests.bio.reference import trace
 
-pytest.importorskip("nir", reason="nir is not installed: pip install 'spiking-generators-mouse[nir]'")
+pytest.importorskip("nir", reason="nir is not installed: pip install '.[nir]'")
 
 FILES = Path(__file__).parent / "nir_files"
 DT_MS = {"snntorch_conv": 0.1, "snntorch_recurrent": 0.1, "spikingjelly_conv": 0.1, "norse_dense": 1.0}

@@ -8,7 +8,7 @@ from bio.nir.files import read_graph, write_graph
 from bio.nir.importing import import_graph
 from bio.simulate import simulate
 
-nir = pytest.importorskip("nir", reason="nir is not installed: pip install 'spiking-generators-mouse[nir]'")
+nir = pytest.importorskip("nir", reason="nir is not installed: pip install '.[nir]'")
 from tests.bio.nir_graphs import (  # noqa: E402  needs nir
     DT_MS,
     IMAGE,
@@ -130,7 +130,7 @@ def test_time_steps_are_positive(dt_ms):
 
 def test_without_the_package(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "nir", None)
-    with pytest.raises(ValueError, match="pip install 'spiking-generators-mouse"):
+    with pytest.raises(ValueError, match=r"pip install '.\[nir\]'"):
         read_graph(tmp_path / "graph.nir")
 
 
