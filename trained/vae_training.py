@@ -48,11 +48,6 @@ class VAETrainer(AbstractTrainer):
         super().__init__(config, seed)
         self.model = VAE(config, seed)
         self.images, self.validation = split(training_images(config), config.n_validation)
-        if self.images.shape[1] != config.n_colours:
-            raise ValueError(
-                f"n_colours is {config.n_colours}, but images of {config.dataset} have {self.images.shape[1]} channels; "
-                f"set n_colours={self.images.shape[1]}."
-            )
         self.epochs = Epochs(len(self.images), config.batch_size, seed)
         self.optimisers = {"all": torch.optim.AdamW(self._groups(), lr=config.learning_rate)}
 

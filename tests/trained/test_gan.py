@@ -63,8 +63,10 @@ def test_every_switch_trains_and_changes_the_samples(switch: dict[str, Any]) -> 
 
 
 def test_colour() -> None:
-    trainer = GanTrainer(dataclasses.replace(TINY, n_colours=3, n_updates=0, dataset="patches"), 0)
-    assert trainer.model.sample(2, 0).shape == (2, 3, 16, 16)
+    model = GanModel(dataclasses.replace(TINY, n_colours=3))
+    images = model.sample(2, 0)
+    assert images.shape == (2, 3, 16, 16)
+    assert model.critic(images).shape == (2,)
 
 
 def test_the_released_64_pixel_generator_has_three_transposed_convolutions() -> None:
