@@ -13,6 +13,7 @@ GENERATOR_OUTPUTS = ("current", "membrane", "spikes")
 CRITICS = ("spiking", "analog", "quantised")
 CRITIC_ARCHITECTURES = ("conv", "mlp")
 CRITIC_INPUTS = ("image", "frames")
+OUTGROWING = ("decaying-sum", "learned-sum", "taid")  # decoders whose weights need not sum to at most 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +127,11 @@ class GanConfig(RunConfig):
             raise ValueError(
                 f"generator_output={self.generator_output} with decoder={self.decoder}; spikes are decoded by their rate, and "
                 "nothing else is."
+            )
+        if self.decoder in OUTGROWING and self.decoder_activation == "sigmoid_frames":
+            raise ValueError(
+                f"decoder={self.decoder} sums frames with weights beyond 1, so that images would leave [0, 1]; "
+                "it needs decoder_activation=sigmoid_sum."
             )
         self._check_twins()
 

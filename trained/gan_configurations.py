@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from trained.gan_config import GanConfig
+from trained.gan_config import OUTGROWING, GanConfig
 
 
 def _variants(sgad: GanConfig) -> list[GanConfig]:
@@ -114,7 +114,13 @@ CONFIGS: list[GanConfig] = [
     *single_steps(),
     *twins(dataclasses.replace(PATCHES, experiment="patches-twins")),
     *(
-        dataclasses.replace(STEPS, experiment="decoders", variant=decoder, decoder=decoder)
+        dataclasses.replace(
+            STEPS,
+            experiment="decoders",
+            variant=decoder,
+            decoder=decoder,
+            decoder_activation="sigmoid_sum" if decoder in OUTGROWING else "sigmoid_frames",
+        )
         for decoder in (
             "last",
             "mean",

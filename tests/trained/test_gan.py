@@ -62,6 +62,16 @@ def test_every_switch_trains_and_changes_the_samples(switch: dict[str, Any]) -> 
     assert not torch.equal(images, plain)
 
 
+@pytest.mark.parametrize("name", [name for name in CONFIGS if name.startswith("decoders/")])
+def test_decoders_of_the_ablation_make_images(name: str) -> None:
+    decoder = name.split("/")[1]
+    activation = CONFIGS[name].decoder_activation
+    model = GanModel(dataclasses.replace(TINY, decoder=decoder, decoder_activation=activation))
+    images = model.sample(8, 0)
+    assert images.min() >= 0
+    assert images.max() <= 1
+
+
 def test_colour() -> None:
     model = GanModel(dataclasses.replace(TINY, n_colours=3))
     images = model.sample(2, 0)
@@ -142,6 +152,7 @@ def test_analog_networks_are_not_exported() -> None:
     [
         ("critic=brain", "unknown critic 'brain': allowed are analog, quantised, spiking"),
         ("generator_output=spikes", "generator_output=spikes with decoder=attention; spikes are decoded by"),
+        ("decoder=taid", "decoder=taid sums frames with weights beyond 1"),
         ("n_colours=2", "n_colours is 2; allowed are 1"),
         ("generator_channels=4,4,4,4,4", "image_size is 16; it must be a multiple of 32"),
     ],
