@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from study.commands import unknown
-from trained import classifier_configurations, gan_configurations, vae_configurations
+from trained import (
+    autoencoder_configurations,
+    classifier_configurations,
+    gan_configurations,
+    vae_configurations,
+)
 from trained.config import RunConfig
 from trained.ttfs import configurations as ttfs_configurations
 
@@ -13,6 +18,7 @@ CONFIGS: dict[str, RunConfig] = {
         *gan_configurations.CONFIGS,
         *vae_configurations.CONFIGS,
         *classifier_configurations.CONFIGS,
+        *autoencoder_configurations.CONFIGS,
         *ttfs_configurations.CONFIGS,
     ]
 }

@@ -9,6 +9,7 @@ published values at equal batch size. Mode `eval` uses running statistics on bot
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,27 +21,36 @@ from study.commands import unknown
 
 SIDE = 32  # pixels; the autoencoders' input
 N_LATENT = 64
+PUBLISHED_CHANNELS = (1, 32, 64, 128, 256)
+INNERMOST = 2  # pixels a side of what the latent layer sees
 LEGACY_BATCH = 256
 N_PUBLISHED = 5120  # generated images behind published values
 MODES = ("legacy", "eval")
 
 
 class Encoder(nn.Module):
-    """The encoder half of the published autoencoder (FullySpikingVAE, `ann_models/ann_ae.py`)."""
+    """The encoder half of the published autoencoders (FullySpikingVAE, `ann_models/ann_ae.py`).
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    channels : sequence of int
+        Of the image and behind each convolution 3x3 of stride 2, which halves the image, down to 2 x 2.
+    n_latent : int
+    """
+
+    def __init__(self, channels: Sequence[int] = PUBLISHED_CHANNELS, n_latent: int = N_LATENT) -> None:
         super().__init__()
-        channels = (1, 32, 64, 128, 256)
+        self.side = INNERMOST * 2 ** (len(channels) - 1)  # pixels of its input
         self.encoder = nn.Sequential(
             *(
                 nn.Sequential(nn.Conv2d(a, b, 3, 2, 1), nn.BatchNorm2d(b), nn.LeakyReLU())
                 for a, b in itertools.pairwise(channels)
             )
         )
-        self.latent_layer = nn.Linear(1024, N_LATENT)
+        self.latent_layer = nn.Linear(channels[-1] * INNERMOST**2, n_latent)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return latents (batch, 64) of images (batch, 1, 32, 32) in [-1, 1]."""
+        """Return latents (batch, n_latent) of images (batch, colour, side, side) in [-1, 1]."""
         return self.latent_layer(self.encoder(x).flatten(1))
 
 
@@ -67,8 +77,8 @@ def features(images: Tensor, encoder: Encoder, mode: str, batch_size: int = LEGA
 
     Parameters
     ----------
-    images : Tensor, (n, 1, y, x), in [0, 1]
-        Resized bilinearly to 32 x 32 when they are not. In legacy mode a last, incomplete batch is dropped: its
+    images : Tensor, (n, colour, y, x), in [0, 1]
+        Resized bilinearly to the encoder's side when they have another. In legacy mode a last, incomplete batch is dropped: its
         statistics would be others.
     encoder : Encoder
     mode : "legacy" or "eval"
@@ -76,7 +86,7 @@ def features(images: Tensor, encoder: Encoder, mode: str, batch_size: int = LEGA
 
     Returns
     -------
-    float64 array, (n, 64)
+    float64 array, (n, n_latent)
     """
     if mode not in MODES:
         raise unknown("FAD mode", mode, MODES)
@@ -87,15 +97,15 @@ def features(images: Tensor, encoder: Encoder, mode: str, batch_size: int = LEGA
     # Batch norm in train mode moves its running statistics: put them back, or the order of calls would matter.
     before = {name: buffer.clone() for name, buffer in encoder.named_buffers()}
     with torch.no_grad():
-        latents = [encoder(_as_input(batch)) for batch in images[:kept].split(batch_size)]
+        latents = [encoder(_as_input(batch, encoder.side)) for batch in images[:kept].split(batch_size)]
         for name, buffer in encoder.named_buffers():
             buffer.copy_(before[name])
     return torch.cat(latents).double().numpy()
 
 
-def _as_input(images: Tensor) -> Tensor:
-    if images.shape[-1] != SIDE:
-        images = nn.functional.interpolate(images, SIDE, mode="bilinear", align_corners=False)
+def _as_input(images: Tensor, side: int) -> Tensor:
+    if images.shape[-1] != side:
+        images = nn.functional.interpolate(images, side, mode="bilinear", align_corners=False)
     return images * 2 - 1
 
 

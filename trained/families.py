@@ -8,6 +8,9 @@ from typing import Any
 
 from study.commands import unknown
 from trained import gan
+from trained.autoencoder import Autoencoder
+from trained.autoencoder_config import AutoencoderConfig
+from trained.autoencoder_training import AutoencoderTrainer
 from trained.classifier import ClassifierModel
 from trained.classifier_config import ClassifierConfig
 from trained.classifier_training import ClassifierTrainer
@@ -51,6 +54,7 @@ FAMILIES: dict[str, Family] = {
         Family(GanConfig, GanModel, gan.GanTrainer),
         Family(VAEConfig, VAE, VAETrainer),
         Family(ClassifierConfig, ClassifierModel, ClassifierTrainer),
+        Family(AutoencoderConfig, Autoencoder, AutoencoderTrainer),
         Family(TTFSClassifierConfig, TTFSClassifier, TTFSClassifierTrainer),
         Family(TTFSGanConfig, TTFSGan, TTFSGanTrainer),
     )

@@ -30,6 +30,8 @@ class GanConfig(RunConfig):
         updates are those of the generator, and 0 of them make an untrained twin, its batch norm calibrated.
     n_colours : int
         1 (gray) or 3.
+    mirror : bool
+        Mirror every second training image on average, as SGAD does with CelebA.
     n_steps : int
         T, network steps per image. Analog networks have one.
     n_latent : int
@@ -78,6 +80,7 @@ class GanConfig(RunConfig):
     """
 
     n_colours: int = 1
+    mirror: bool = False
     n_steps: int = 16
     n_latent: int = 32
     generator: str = "spiking"

@@ -44,6 +44,63 @@ RELEASED = {
     "critic_dense_norm": False,
 }
 
+# Colour and faces. The released SGAD for CelebA: 100 epochs of 162,770 images. The layers for CIFAR-10 were not released.
+CELEBA = GanConfig(
+    "celeba",
+    "sgad",
+    "celeba",
+    image_size=64,
+    n_colours=3,
+    mirror=True,
+    n_latent=20,
+    generator_hidden=1024,
+    generator_channels=(128, 64, 32),
+    critic_channels=(32, 64),
+    critic_hidden=2048,
+    critic_dense_norm=False,
+    learning_rate_generator=1.5e-4,
+    learning_rate_critic=1.5e-4,
+    batch_size=64,
+    n_updates=254_300,
+    checkpoint_every=2543,
+    calibration_batches=50,
+)
+# For a CPU: 8 steps; 5 epochs of the 10,000 images of the JPEG subset.
+CIFAR10 = GanConfig(
+    "cifar10-gan",
+    "sgad",
+    "cifar10",
+    n_colours=3,
+    mirror=True,
+    n_steps=8,
+    generator_hidden=512,
+    generator_channels=(64, 32),
+    batch_size=64,
+    n_updates=780,
+    checkpoint_every=78,
+)
+# Stand-ins for CelebA: about 35 epochs of 360 gray pictures, and 60 of 80 small ones.
+FACES = GanConfig(
+    "faces-gan",
+    "sgad",
+    "orl-faces",
+    image_size=64,
+    mirror=True,
+    n_steps=8,
+    n_latent=20,
+    generator_channels=(32, 16, 8),
+    critic_channels=(8, 16),
+    n_updates=400,
+    checkpoint_every=40,
+)
+LFW = {
+    "dataset": "lfw-faces",
+    "image_size": 32,
+    "generator_channels": (32, 16),
+    "batch_size": 16,
+    "n_updates": 300,
+}
+
 STEPS = dataclasses.replace(DIGITS, experiment="sgan-to-sgad", n_updates=300)
 
 
@@ -111,6 +168,10 @@ CONFIGS: list[GanConfig] = [
             **FULL,  # type: ignore[arg-type]
         )
     ),
+    *_variants(CELEBA),
+    *_variants(CIFAR10),
+    *_variants(FACES),
+    dataclasses.replace(FACES, variant="sgad-lfw", **LFW),  # type: ignore[arg-type]
     *single_steps(),
     *twins(dataclasses.replace(PATCHES, experiment="patches-twins")),
     *(

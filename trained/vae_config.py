@@ -28,6 +28,8 @@ class VAEConfig(RunConfig):
         A power of two times 2: every convolution of the encoder halves it, down to 2 x 2.
     n_colours : int
         Channels of an image.
+    mirror : bool
+        Mirror every second training image on average, as FSVAE does with CIFAR-10 and CelebA.
     n_steps : int
         T, network steps per image; the analog twin has 1.
     n_latent : int
@@ -72,6 +74,7 @@ class VAEConfig(RunConfig):
 
     image_size: int = 32
     n_colours: int = 1
+    mirror: bool = False
     n_steps: int = 16
     n_latent: int = 128
     channels: tuple[int, ...] = (32, 64, 128, 256)

@@ -25,14 +25,21 @@ ANALOG = {
 }
 
 
-def _arms(fsvae: VAEConfig, learning_rate_of_rates: float = ESVAE_LEARNING_RATE) -> list[VAEConfig]:
-    """Return FSVAE with every decoder, latent, neuron and surrogate, one changed at a time, and its analog twin."""
-    rate = dataclasses.replace(fsvae, variant="esvae", learning_rate=learning_rate_of_rates, **RATE)  # type: ignore[arg-type]
+def _decoders(fsvae: VAEConfig) -> list[VAEConfig]:
+    """Return FSVAE with every way of summing over time."""
     return [
         fsvae,
         dataclasses.replace(fsvae, variant="fsvae-taid", decoder="taid"),
         dataclasses.replace(fsvae, variant="fsvae-mean", decoder="uniform-sum"),
         dataclasses.replace(fsvae, variant="fsvae-static", decoder="learned-sum"),
+    ]
+
+
+def _arms(fsvae: VAEConfig, learning_rate_of_rates: float = ESVAE_LEARNING_RATE) -> list[VAEConfig]:
+    """Return FSVAE with every decoder, latent, neuron and surrogate, one changed at a time, and its analog twin."""
+    rate = dataclasses.replace(fsvae, variant="esvae", learning_rate=learning_rate_of_rates, **RATE)  # type: ignore[arg-type]
+    return [
+        *_decoders(fsvae),
         dataclasses.replace(fsvae, variant="fsvae-plif", neuron="plif"),
         dataclasses.replace(fsvae, variant="fsvae-alif", neuron="alif"),
         dataclasses.replace(fsvae, variant="fsvae-window-threshold", surrogate="window-threshold"),
@@ -55,6 +62,61 @@ CPU = {
 CPU_LEARNING_RATE_OF_RATES = 2e-3
 MNIST = VAEConfig("mnist-vae", "fsvae", "mnist", **CPU)  # type: ignore[arg-type]
 PUBLISHED = VAEConfig("published-vae-mnist", "fsvae", "mnist", n_validation=0)
+# Colour. Published: 150 epochs of 50,000 images (CIFAR-10) and 162,770 (CelebA).
+PUBLISHED_CIFAR10 = dataclasses.replace(
+    PUBLISHED,
+    experiment="published-vae-cifar10",
+    dataset="cifar10",
+    n_colours=3,
+    mirror=True,
+    n_updates=30000,
+)
+PUBLISHED_CELEBA = dataclasses.replace(
+    PUBLISHED_CIFAR10,
+    experiment="published-vae-celeba",
+    dataset="celeba",
+    image_size=64,
+    channels=(32, 64, 128, 256, 512),
+    n_updates=97650,
+)
+# For a CPU: 8 steps, a narrow prior and posterior; 6 epochs of the 9,000 images of the JPEG subset that are not held out.
+CIFAR10 = VAEConfig(
+    "cifar10-vae",
+    "fsvae",
+    "cifar10",
+    n_colours=3,
+    mirror=True,
+    n_steps=8,
+    channels=(16, 32, 64, 128),
+    n_candidates=10,
+    posterior_hidden=(128, 256),
+    prior_hidden=(128, 256),
+    batch_size=64,
+    n_updates=840,
+    scheduled_updates=840,
+    cosine_updates=840,
+    checkpoint_every=70,
+    n_validation=1000,
+)
+# Stand-ins for CelebA: 30 epochs of 360 gray pictures, and 40 of 80 small ones.
+FACES = dataclasses.replace(
+    CIFAR10,
+    experiment="faces-vae",
+    dataset="orl-faces",
+    image_size=64,
+    n_colours=1,
+    channels=(8, 16, 32, 64, 128),
+    batch_size=32,
+    n_updates=330,
+    scheduled_updates=330,
+    cosine_updates=330,
+    checkpoint_every=33,
+    n_validation=0,
+)
+LFW = {
+    **{"dataset": "lfw-faces", "image_size": 32, "channels": (16, 32, 64, 128), "batch_size": 16},
+    **{"n_updates": 200, "scheduled_updates": 200, "cosine_updates": 200, "checkpoint_every": 20},
+}
 TINY = VAEConfig(
     "tiny-vae",
     "fsvae",
@@ -80,5 +142,10 @@ CONFIGS: list[VAEConfig] = [
     ),
     *_arms(PUBLISHED),
     *_arms(dataclasses.replace(PUBLISHED, experiment="published-vae-fashion", dataset="fashion")),
+    *_decoders(PUBLISHED_CIFAR10),
+    *_decoders(PUBLISHED_CELEBA),
+    *_decoders(CIFAR10),
+    *_decoders(FACES),
+    dataclasses.replace(FACES, variant="fsvae-lfw", **LFW),  # type: ignore[arg-type]
     *_arms(TINY),
 ]
