@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trained.data import training_images
+from trained.data import mirrored, training_images
 from trained.gan_config import GanConfig
 from trained.gan_network import GanModel
 from trained.objective import Objective, objective
@@ -36,7 +36,8 @@ class GanTrainer(AbstractTrainer):
     def real(self) -> Tensor:
         """Return the next batch of training images."""
         chosen = torch.randint(len(self.images), (self.config.batch_size,), generator=self.random)
-        return self.images[chosen]
+        images = self.images[chosen]
+        return mirrored(images, self.random) if self.config.mirror else images
 
     def latent(self) -> Tensor:
         """Return the next batch of latents."""

@@ -28,7 +28,7 @@ SHEET_FILE = "samples.png"
 N_SHEET = 64
 # Modules on which the result of an update depends, whatever is trained; every trainer adds its own.
 DECISIVE = (
-    *(f"trained/{m}.py" for m in ("config", "data", "network", "neuron", "surrogate", "process", "training")),
+    *(f"trained/{m}.py" for m in ("config", "data", "faces", "network", "neuron", "surrogate", "process", "training")),
     *(f"trained/{m}.py" for m in ("scan", "scan_kernel", "scan_plain", "average_pooling", "max_pool")),
     *("trained/scan.cpp", "study/images.py", "study/network/neurons.py"),
 )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from trained.batches import Epochs
-from trained.data import training_images
+from trained.data import mirrored, training_images
 from trained.latent import RateLatent
 from trained.process import precision
 from trained.schedule import cosine, set_rate
@@ -66,7 +66,8 @@ class VAETrainer(AbstractTrainer):
         """Do one update and return the two terms of its loss."""
         self.model.train()
         set_rate(self.optimisers["all"], cosine(self.update, self.config.cosine_updates))
-        images = self.images[self.epochs.batch(self.update)]
+        whole = self.images[self.epochs.batch(self.update)]
+        images = mirrored(whole, self.random) if self.config.mirror else whole
         with precision(self.config.precision):
             made, divergence = self.model.reconstruct(images, self.random, self._scheduled())
         error = 4 * nn.functional.mse_loss(made.float(), images)  # of images in [-1, 1]
