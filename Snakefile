@@ -3,7 +3,8 @@
 #   make study [PROFILE=quick|full]
 #
 # All that a profile makes lies below results/<profile>. Snakemake does not know what a command imports, so each rule names
-# its modules, and `code` adds all that those import; `data` makes a rule run again when data come or go.
+# its modules, and `code` adds all that those import; `data` makes a rule run again when data come or go. `resources` are what
+# a cluster is asked for (memory in MB, minutes; profiles/slurm has those of the other rules); one machine takes no notice of them.
 import dataclasses
 import json
 import sys
@@ -17,12 +18,12 @@ from study.sources import imported_modules as code
 from trained.configurations import named_config
 
 PROFILES = {
-    # scenes: experiment compared with the mouse; digits: experiment judged by FAD
-    "tiny": dict(scenes="tiny-patches", digits="tiny-digits", size=16, seeds=1, samples=256, bootstrap=50, verify=4, twins=1, ladder=1,
+    # scenes: experiment compared with the mouse; digits: experiment judged by FAD; hours: limit of one training run on a cluster
+    "tiny": dict(scenes="tiny-patches", digits="tiny-digits", size=16, seeds=1, samples=256, bootstrap=50, verify=4, twins=1, ladder=1, hours=1,
                  levels=["exact", "lif"], backend="--backend numpy", dt="--dt-ms 15.625"),
     "quick": dict(scenes="quick-patches", digits="quick-digits", size=32, seeds=1, samples=5120, bootstrap=1000,
-                  verify=32, twins=5, ladder=3, levels=["exact", "lif"], backend="", dt=""),
-    "full": dict(scenes="patches", digits="mnist", size=32, seeds=5, samples=5120, bootstrap=10000, verify=128, twins=5, ladder=5,
+                  verify=32, twins=5, ladder=3, hours=4, levels=["exact", "lif"], backend="", dt=""),
+    "full": dict(scenes="patches", digits="mnist", size=32, seeds=5, samples=5120, bootstrap=10000, verify=128, twins=5, ladder=5, hours=48,
                  levels=["exact", "lif"], backend="", dt=""),
 }
 VARIANTS = ["sgad", "sgad-mean", "untrained"]
@@ -91,6 +92,7 @@ rule train:
     output: f"{R}/runs/{{experiment}}/{{variant}}/seed-{{seed}}/model.safetensors"
     params: settings=settings
     threads: 2
+    resources: mem_mb=8000, runtime=60 * P["hours"]
     shell: f"python -m trained train --config {{wildcards.experiment}}/{{wildcards.variant}} --seed {{wildcards.seed}} --out {R}/runs --if-changed restart"
 
 rule export:
@@ -102,6 +104,7 @@ rule verify:
     input: f"{R}/runs/{{model}}/generator.safetensors", f"{R}/runs/{{model}}/critic.safetensors", code("bio.verify", "bio.levels")
     output: f"{R}/verify/{{model}}.txt"
     params: n=P["verify"], backend=P["backend"]
+    resources: mem_mb=8000, runtime=240
     shell: f"python -m bio verify {R}/runs/{{wildcards.model}} --stimuli-count {{params.n}} {{params.backend}} --out {{output}}"
 
 rule stimuli:
@@ -121,6 +124,7 @@ rule invert:
     output: f"{R}/latents/{{model}}.nc"
     wildcard_constraints: model=f"{P['scenes']}/.*"
     threads: 2
+    resources: mem_mb=4000, runtime=240
     shell: f"python -m trained invert {R}/runs/{{wildcards.model}} --images {{input[1]}} --out {{output}}"
 
 rule latents:
@@ -138,6 +142,7 @@ rule simulate:
     input: f"{R}/runs/{{model}}/{{network}}.safetensors", shown, code("bio.simulate", "bio.levels", "bio.backends")
     output: f"{R}/responses/{{model}}--{{network}}--{{level}}.nc"
     params: backend=P["backend"], dt=P["dt"]
+    resources: mem_mb=8000, runtime=240
     shell: f"python -m bio simulate {R}/runs/{{wildcards.model}} --network {{wildcards.network}} --level {{wildcards.level}} {{params.backend}} {{params.dt}} --stimuli {{input[1]}} --out {{output}}"
 
 rule evaluate:
@@ -150,6 +155,7 @@ rule evaluate:
         folders=lambda wildcards, input: [Path(f).parent for f in input.runs],
         data=data("fad-mnist-autoencoder", "fad-mnist-statistics"),
     threads: 2
+    resources: mem_mb=8000, runtime=240
     shell: "python -m trained evaluate {params.folders} --samples {params.samples} --out {output}"
 
 rule rsa:
@@ -162,6 +168,7 @@ rule rsa:
     params:
         bootstrap=P["bootstrap"],
         named=lambda wildcards, input: [f"{f.removeprefix(R + '/responses/').split('--')[0]}={f}" for f in input.responses],
+    resources: mem_mb=4000, runtime=480
     shell: "python -m analysis rsa --recording {input.recording} --images {input.images} --responses {params.named} --bootstrap {params.bootstrap} --permutations {params.bootstrap} --out {output.table} --rdms {output.rdms}"
 
 # Not part of `make study`: python -m study run -- twins
@@ -178,6 +185,7 @@ rule rsa_twins:
     params:
         bootstrap=P["bootstrap"],
         named=lambda wildcards, input: [f"{f.removeprefix(R + '/responses/').split('--')[0]}={f}" for f in input.responses],
+    resources: mem_mb=4000, runtime=480
     shell: "python -m analysis rsa --recording {input.recording} --images {input.images} --responses {params.named} --bootstrap {params.bootstrap} --permutations {params.bootstrap} --out {output.table} --rdms {output.rdms}"
 
 # Not part of `make study`: python -m study run -- ladder
@@ -188,6 +196,7 @@ rule fidelity:
     input: f"{R}/runs/{{experiment}}/{{variant}}/seed-{{seed}}/{{network}}.safetensors", code("bio.command_ladder", "bio.levels", "bio.backends")
     output: f"{R}/fidelity/{{experiment}}--{{variant}}--seed-{{seed}}--{{network}}.csv"
     params: gains=f"{R}/fidelity/gains/{{experiment}}/{{variant}}/seed-{{seed}}"
+    resources: mem_mb=8000, runtime=720
     shell: f"python -m bio fidelity {R}/runs/{{wildcards.experiment}}/{{wildcards.variant}}/seed-{{wildcards.seed}} --network {{wildcards.network}} --gains {{params.gains}} --out {{output}}"
 
 rule draw_ladder:
