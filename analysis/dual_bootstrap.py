@@ -13,7 +13,7 @@ import numpy as np
 
 from analysis.compare import DOT_FORMS
 from analysis.rdm import pair_values, pairs
-from analysis.resampling import BLOCK, RANKED, WeightedForm, image_counts, pair_weights, weighted_ranks
+from analysis.resampling import BLOCK, RANKED, WeightedForm, image_counts, pair_weights
 from study.commands import unknown
 
 
@@ -119,9 +119,36 @@ def bounds(
     means = np.vstack([means, copies.sum(axis=0)])
     if ranks:
         halves = np.rint(2 * (means - means.min())).astype(np.uint32)
-        means = weighted_ranks(halves, weight) - weight.sum() / 2
+        means = sorted_ranks(halves, weight) - weight.sum() / 2
     elif metric == "pearson":
         means -= (means @ weight / weight.sum())[:, None]
     of_means = length[:1] if metric == "rho-a" else np.sqrt(means**2 @ weight)
     scores = (means * weight) @ values[drawn].T / np.reshape(of_means, (-1, 1)) / length[drawn]
     return float(np.diagonal(scores).mean()), float(scores[-1].mean())
+
+
+def sorted_ranks(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return what `weighted_ranks` does, for numbers that are too large to count weights per number.
+
+    Parameters
+    ----------
+    values : uint32 array, (row, pair)
+    weight : array, (pair,)
+    """
+    ranks = np.empty(values.shape)
+    for row, rank in zip(values, ranks, strict=True) if values.size else ():
+        order = _order(row)
+        ordered, total = row.take(order), weight.take(order).cumsum()
+        last = np.flatnonzero(np.concatenate([ordered[1:] != ordered[:-1], [True]]))  # of each run of equals
+        above = total.take(last)
+        middle = (above + np.concatenate([[0.0], above[:-1]])) / 2
+        rank[order] = middle.repeat(last - np.concatenate([[-1], last[:-1]]))
+    return ranks
+
+
+def _order(numbers: np.ndarray) -> np.ndarray:
+    """Return what sorts integers below 2^32; numpy sorts 16 bits by their digits, not by comparing."""
+    order = numbers.astype(np.uint16).argsort(kind="stable")
+    if numbers.max() < 1 << 16:
+        return order
+    return order[(numbers >> 16).astype(np.uint16)[order].argsort(kind="stable")]

@@ -1,14 +1,15 @@
 """Do 95 % intervals hold the truth 95 times in 100, and do tests at 5 % err 5 times in 100? Simulated studies, known truth.
 
     python benchmarks/calibration.py --scenario standard --studies 2000
+    python benchmarks/calibration.py --scenario few-images --studies 1000 --alternatives
 
 A population of images has 15 hidden features. A site sees them through weights that it partly shares with all sites,
 and its own trial noise; a model sees part of them and features of its own. Every study draws new images, new sites
 (the first one keeps its weights: the site that rows of single sites speak of) and new noise. Models come in pairs that
 differ only in the draw of their own features, so that their true scores are equal; those of the first pair see
-nothing of the images and are at chance (but for outlying images, which are strong for every model and site). True scores are means over large populations. What is tested is the
-product's own code at its defaults, with 300 bootstrap samples (the product's default
-is 1000) and 199 permutations.
+nothing of the images and are at chance (but for outlying images, which are strong for every model and site). True
+scores are means over large populations. What is tested is the product's own code at its defaults, with 300 bootstrap
+samples (the product's default is 1000) and 199 permutations.
 
 Prints a Markdown table: coverage of intervals and false positives in percent, with the error of the percentage.
 """
@@ -19,6 +20,7 @@ import argparse
 import dataclasses
 
 import numpy as np
+from interval_alternatives import ALTERNATIVES, Kind
 from tqdm import tqdm
 
 from analysis.compare import compare_many
@@ -27,11 +29,7 @@ from analysis.intervals import INTERVALS, resample, with_means
 from analysis.rdm import dissimilarity
 
 N_FEATURES, N_UNITS = 15, 40
-SEEN = (
-    0.0,
-    0.15,
-    0.5,
-)  # share of a model's variance that comes from the features the sites see, per pair of models
+SEEN = (0.0, 0.15, 0.5)  # share of a model's variance from features that the sites see, per pair of models
 SCALE = 1 / np.arange(1, N_FEATURES + 1) ** 0.5
 ALPHA = 0.05
 N_BOOTSTRAP, N_PERMUTATIONS = 300, 199
@@ -68,6 +66,8 @@ SCENARIOS = {
     "few-images": Scenario(30, 3),
     "unlike-sites": Scenario(40, 12, shared=(0.0, 1.0), noise=1.5),
     "outlying-images": Scenario(40, 6, outliers=0.5, distance="euclidean"),
+    "two-sites": Scenario(60, 2),
+    "eight-images": Scenario(8, 6),
 }
 
 
@@ -112,13 +112,14 @@ class Population:
             models, sites = self.study(n_images, n_sites + 1, np.random.default_rng([7, draw]))
             scores = compare_many(models, sites)
             drawn.append(np.column_stack([scores[:, 0], scores[:, 1:].mean(axis=1)]))
-        found = np.reshape(drawn, (n_draws, len(SEEN), 2, 2)).mean(
-            axis=2
-        )  # the two models of a pair are alike
+        # the two models of a pair are alike
+        found = np.reshape(drawn, (n_draws, len(SEEN), 2, 2)).mean(axis=2)
         return np.repeat(found.mean(axis=0), 2, axis=0), found.std(axis=0) / np.sqrt(n_draws)
 
 
-def one_study(population: Population, seed: int, truth: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
+def one_study(
+    population: Population, seed: int, truth: np.ndarray, intervals: dict[str, Kind]
+) -> dict[tuple[str, str], np.ndarray]:
     """Return what hit or erred, axes (model or pair, column): column 0 is the first site, 1 the mean over sites.
 
     The sites of the mean are new in every study; the first site, whose weights stay, is none of them.
@@ -130,7 +131,7 @@ def one_study(population: Population, seed: int, truth: np.ndarray) -> dict[tupl
     resampled = resample(models, sites, "spearman", N_BOOTSTRAP, generator)
     first, second = list(range(0, len(models), 2)), list(range(1, len(models), 2))
     found = {}
-    for name, interval in INTERVALS.items():
+    for name, interval in intervals.items():
         columns = interval(resampled, groups, generator)
         low, high = columns.low[:, ENDS], columns.high[:, ENDS]
         found[name, "coverage"] = (low <= truth) & (truth <= high)
@@ -153,10 +154,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--scenario", choices=SCENARIOS, required=True)
     parser.add_argument("--studies", type=int, default=2000)
+    parser.add_argument("--alternatives", action="store_true", help="also what was tried instead")
     arguments = parser.parse_args()
+    intervals: dict[str, Kind] = INTERVALS | (ALTERNATIVES if arguments.alternatives else {})
     population = Population(SCENARIOS[arguments.scenario])
     truth, error = population.truth()
-    studies = [one_study(population, k, truth) for k in tqdm(range(arguments.studies), mininterval=30)]
+    numbers = tqdm(range(arguments.studies), mininterval=30)
+    studies = [one_study(population, k, truth, intervals) for k in numbers]
     hits = {key: np.stack([study[key] for study in studies]) for key in studies[0]}
     print(f"{arguments.scenario}: {population.scenario}, {arguments.studies} studies")
     print(f"largest error of a true score: {error.max():.4f}")
@@ -165,7 +169,7 @@ def main() -> None:
     alike = population.scenario.outliers > 0  # then strong images are strong for all: no model is at chance
     for pair in range(len(SEEN)):
         for column, what in enumerate(("a site", "a mean over sites")):
-            for name in INTERVALS:
+            for name in intervals:
                 covered = percent(hits[name, "coverage"][:, 2 * pair : 2 * pair + 2, column])
                 erred = percent(hits[name, "difference"][:, pair, column])
                 chance = (

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis.dual_bootstrap import dual_bootstrap
+from analysis.dual_bootstrap import dual_bootstrap, sorted_ranks
 from analysis.rdm import pair_values
-from analysis.resampling import weighted_ranks
 from tests.analysis.test_compare import THEIRS, rdms
 
 
@@ -47,7 +46,7 @@ def test_ranks_of_numbers_beyond_16_bits():
     expected = (numbers[0] > numbers[0][:, None]).T.sum(axis=1) + (numbers[0] == numbers[0][:, None]).sum(
         axis=1
     ) / 2
-    np.testing.assert_array_equal(weighted_ranks(numbers, weight)[0], expected)
+    np.testing.assert_array_equal(sorted_ranks(numbers, weight)[0], expected)
 
 
 def test_other_measures_are_refused():
