@@ -65,7 +65,7 @@ CELEBA = GanConfig(
     checkpoint_every=2543,
     calibration_batches=50,
 )
-# For a CPU: 8 steps; 5 epochs of the 10,000 images of the JPEG subset.
+# For a CPU: 8 steps; 3 epochs of the 10,000 images of the JPEG subset.
 CIFAR10 = GanConfig(
     "cifar10-gan",
     "sgad",
@@ -76,10 +76,10 @@ CIFAR10 = GanConfig(
     generator_hidden=512,
     generator_channels=(64, 32),
     batch_size=64,
-    n_updates=780,
-    checkpoint_every=78,
+    n_updates=468,
+    checkpoint_every=39,
 )
-# Stand-ins for CelebA: about 35 epochs of 360 gray pictures, and 60 of 80 small ones.
+# Stand-ins for CelebA: about 27 epochs of 360 gray pictures, and 60 of 80 small ones.
 FACES = GanConfig(
     "faces-gan",
     "sgad",
@@ -90,8 +90,8 @@ FACES = GanConfig(
     n_latent=20,
     generator_channels=(32, 16, 8),
     critic_channels=(8, 16),
-    n_updates=400,
-    checkpoint_every=40,
+    n_updates=300,
+    checkpoint_every=30,
 )
 LFW = {
     "dataset": "lfw-faces",

@@ -79,7 +79,7 @@ PUBLISHED_CELEBA = dataclasses.replace(
     channels=(32, 64, 128, 256, 512),
     n_updates=97650,
 )
-# For a CPU: 8 steps, a narrow prior and posterior; 6 epochs of the 9,000 images of the JPEG subset that are not held out.
+# For a CPU: 8 steps, a narrow prior and posterior; 4 epochs of the 9,000 images of the JPEG subset that are not held out.
 CIFAR10 = VAEConfig(
     "cifar10-vae",
     "fsvae",
@@ -92,9 +92,9 @@ CIFAR10 = VAEConfig(
     posterior_hidden=(128, 256),
     prior_hidden=(128, 256),
     batch_size=64,
-    n_updates=840,
-    scheduled_updates=840,
-    cosine_updates=840,
+    n_updates=560,
+    scheduled_updates=560,
+    cosine_updates=560,
     checkpoint_every=70,
     n_validation=1000,
 )
