@@ -13,6 +13,7 @@ import numpy as np
 
 from analysis.baselines import BASELINES
 from analysis.ceiling import CEILINGS
+from analysis.cell_classes import CELL_CLASSES, split_sites
 from analysis.compare import METRICS, require_metric
 from analysis.intervals import INTERVALS
 from analysis.model_rdms import (
@@ -27,8 +28,10 @@ from analysis.model_rdms import (
 from analysis.noise import COVARIANCES
 from analysis.rdm import MIN_IMAGES, SILENT_RULES
 from analysis.recording_file import Recording, load_recording
-from analysis.rsa import RsaChoices, analyse
+from analysis.rsa import analyse
+from analysis.rsa_choices import RsaChoices
 from analysis.scenes import find_scenes
+from analysis.selection import CHOOSERS
 from analysis.simulated_source import NOTICE
 from analysis.table import Row, save_table
 from analysis.trial_rdm import ALL_DISTANCES, Distance, with_distance
@@ -59,6 +62,10 @@ def add(commands: Any) -> None:
         "--site-distance", help="make the sites' RDMs anew from single trials; default: as they were recorded"
     )
     parser.add_argument(
+        "--cell-class",
+        help=f"split sites by what is known of their cells ({', '.join(CELL_CLASSES)}); needs single trials",
+    )
+    parser.add_argument(
         "--noise", default="ledoit-wolf", help=f"for mahalanobis and crossnobis: {', '.join(COVARIANCES)}"
     )
     parser.add_argument("--split", default="none", help=f"layers into parts: {', '.join(SPLITS)}")
@@ -73,6 +80,11 @@ def add(commands: Any) -> None:
     parser.add_argument("--ceiling", default="sites", help=", ".join(CEILINGS))
     parser.add_argument(
         "--interval", default="corrected", help=f"how intervals are made: {', '.join(INTERVALS)}"
+    )
+    parser.add_argument(
+        "--best-layer",
+        default="images",
+        help=f"what chooses the layer of `best-layer`, on other images: {', '.join(CHOOSERS)}",
     )
     parser.add_argument("--bootstrap", type=int, default=1000, help="samples of the images (default 1000)")
     parser.add_argument("--permutations", type=int, default=1000, help="of the image labels (default 1000)")
@@ -109,10 +121,9 @@ def handle(arguments: argparse.Namespace) -> None:
         arguments.good_cells,
         arguments.good_ceiling,
         arguments.interval,
+        arguments.best_layer,
     )
-    recording = load_recording(arguments.recording)
-    if arguments.site_distance is not None:
-        recording = with_distance(recording, Distance(arguments.site_distance, arguments.noise))
+    recording = _recording(arguments)
     files = named_files(arguments.responses)
     models = [m for name, path in files for m in layer_rdms(name, path, recording.stimulus, rdm_choices)]
     if arguments.images is not None:
@@ -128,6 +139,18 @@ def handle(arguments: argparse.Namespace) -> None:
         facts["simulated"] = str(recording.simulated).lower()
         save_rdms(models, recording.stimulus, arguments.rdms, facts)
     _tell(rows, recording, arguments.out)
+
+
+def _recording(arguments: argparse.Namespace) -> Recording:
+    """Return the recording with its sites split, and their RDMs made anew, as asked for."""
+    recording = load_recording(arguments.recording)
+    if arguments.cell_class is not None:
+        recording = split_sites(recording, arguments.cell_class)
+        if recording.attributes["dropped_classes"]:
+            print(f"too few units: {recording.attributes['dropped_classes']}")
+    if arguments.site_distance is not None:
+        recording = with_distance(recording, Distance(arguments.site_distance, arguments.noise))
+    return recording
 
 
 def _facts(arguments: argparse.Namespace, files: list[tuple[str, Path]], seconds: float) -> dict[str, str]:

@@ -23,6 +23,11 @@ def included(kind: str) -> tuple[str, ...]:
     return tuple(name for (k, name), (yes, _) in _entries().items() if k == kind and yes)
 
 
+def reasons(kind: str) -> dict[str, str]:
+    """Return why each entry of a kind is in or out."""
+    return {name: reason for (k, name), (_, reason) in _entries().items() if k == kind}
+
+
 def excluded(kind: str) -> dict[str, str]:
     """Return what of a kind is left out, with the reason."""
     return {name: reason for (k, name), (yes, reason) in _entries().items() if k == kind and not yes}

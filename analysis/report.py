@@ -6,7 +6,7 @@ import base64
 import dataclasses
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import jinja2
 from analysis.explorer import explorer_json
 from analysis.figures.catalogue import FIGURES
 from analysis.figures.footer import SIMULATED, footer_text
+from analysis.inclusion import excluded, reasons
 from analysis.results import Results
 from analysis.rsa import BEST_LAYER
 from analysis.table import Row
@@ -33,6 +34,7 @@ CHOICES = (
     "silent",
     "window",
     "ceiling",
+    "interval",
     "n_bootstrap",
     "n_permutations",
     "rsa_seed",
@@ -42,6 +44,11 @@ CHOICES = (
 CONTRAST = (
     "variant", "seed", "network", "level", "layer", "site", "difference", "difference_low", "difference_high",
     "difference_p", "difference_q", "twin",
+)  # fmt: skip
+# What a recording's attributes say of how it was made and what was left out.
+RECORDED = (
+    "citation", "response", "gray", "lag", "z_score", "units", "quality", "blanks", "remark", "sessions",
+    "median_cell_reliability", "choices",
 )  # fmt: skip
 HEADINGS = {"ceiling_trials": "trial reliability"}
 FACTS = ("git_commit", "git_dirty", "python", "versions", "config", "seconds")
@@ -84,7 +91,7 @@ def write_report(results: Results, figures: Path, path: Path) -> None:
         source=footer_text(results)[0],
         figures=[_figure(name, figures) for name in FIGURES],
         choices=choices(results),
-        tables=[t for t in (part(results) for part in (_summary, _contrasts, _metrics, _all_rows)) if t.rows],
+        tables=[t for t in (part(results) for part in TABLES) if t.rows],
         checks=results.checks,
         explorer=explorer_json(results),
         provenance=provenance_tables(results),
@@ -103,11 +110,7 @@ def choices(results: Results) -> dict[str, str]:
     found = {name: dict.fromkeys(str(getattr(row, name)) for row in results.table) for name in CHOICES}
     found["distance"] = dict.fromkeys(row.distance for row in results.table if not row.is_baseline)
     recording = results.recording.attributes
-    kept = {
-        name: recording[name]
-        for name in ("citation", "response", "gray", "lag", "dropped_sites")
-        if name in recording
-    }
+    kept = {f"recording: {name}": _pretty(recording[name]) for name in RECORDED if recording.get(name)}
     images = {
         f"images: {k}": v
         for k, v in results.stimuli.attributes.items()
@@ -156,6 +159,22 @@ def _text(value: Any) -> str:
     return str(value)
 
 
+def _sites(results: Results) -> Table:
+    """Return what was recorded, site by site, and why sites of the list are in or out."""
+    recording = results.recording
+    facts = zip(recording.site, recording.n_cells, recording.ceiling, strict=True)
+    rows = [[str(site), str(n), _text(float(r)), reasons("site").get(str(site), "")] for site, n, r in facts]
+    if recording.attributes.get("source") == "sites":
+        there = set(map(str, recording.site))
+        rows += [
+            [site, "", "", f"left out: {why}"] for site, why in excluded("site").items() if site not in there
+        ]
+    return Table("Recorded sites", ("site", "cells", "trial reliability", "inclusion"), rows)
+
+
+TABLES = (_summary, _contrasts, _metrics, _all_rows, _sites)
+
+
 def provenance_tables(results: Results) -> dict[str, dict[str, str]]:
     """Return what every file of the results says about how it was made."""
     files = [results.root / name for name in ("stimuli.nc", "recording.nc", "rdms.nc")]
@@ -180,4 +199,13 @@ def _pretty(text: str) -> str:
         value = json.loads(text)
     except ValueError:
         return text
-    return ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else text
+    return ", ".join(_named(value)) if isinstance(value, dict) else text
+
+
+def _named(values: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    """Yield `name value`, names of nested objects joined by a dot."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _named(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name} {value}"

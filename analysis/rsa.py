@@ -10,70 +10,18 @@ import numpy as np
 
 from analysis.baselines import OTHER_HALF
 from analysis.ceiling import ceiling, ceiling_used, unit_halves
-from analysis.compare import CENTRINGS
 from analysis.contrasts import Contrast, contrasts
 from analysis.inference import false_discovery_rate, p_values, permutation_scores
-from analysis.intervals import INTERVALS, Columns, require_interval, resample, with_means
+from analysis.intervals import INTERVALS, Columns, resample, with_means
 from analysis.model_rdms import BASELINE, IMAGE_LAYER, ModelRdm, split_name
 from analysis.rdm import MIN_IMAGES, cut, defined_images
 from analysis.recording_file import Recording
+from analysis.rsa_choices import RsaChoices, site_groups
 from analysis.selection import best_layer_scores
 from analysis.table import NAN, Row
 
 BEST_LAYER = "best-layer"
 MAX_MODELS = 64  # scores of 10,000 samples at 20 sites are then 100 MB
-
-
-@dataclasses.dataclass(frozen=True)
-class RsaChoices:
-    """How RDMs are compared and what is tested.
-
-    Parameters
-    ----------
-    metric : str
-        One of `compare.METRICS`.
-    ceiling : str
-        One of `ceiling.CEILINGS`.
-    n_bootstrap, n_permutations : int
-        0 leaves the interval or the test out.
-    seed : int
-    silent : str
-        The rule that made the RDMs; recorded with the result.
-    good_cells, good_ceiling : int, float
-        What makes a site good: at least this many cells and this trial reliability.
-    interval : str
-        One of `intervals.INTERVALS`.
-    """
-
-    metric: str = "spearman"
-    ceiling: str = "sites"
-    n_bootstrap: int = 1000
-    n_permutations: int = 1000
-    seed: int = 0
-    silent: str = "exclude"
-    good_cells: int = 100
-    good_ceiling: float = 0.7
-    interval: str = "corrected"
-
-    def __post_init__(self) -> None:
-        require_interval(self.interval)
-        if self.interval == "percentile" and self.metric in CENTRINGS:
-            raise ValueError(
-                f"{self.metric} has no percentile interval, since it has no place for images that are drawn twice; use "
-                "the interval corrected."
-            )
-        for name in ("n_bootstrap", "n_permutations", "seed"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; allowed is 0 or more.")
-
-
-def site_groups(recording: Recording, choices: RsaChoices) -> dict[str, np.ndarray]:
-    """Return the groups of sites over which means are given: name to indices."""
-    groups = {"mean-all": np.arange(len(recording.site))}
-    good = (recording.n_cells >= choices.good_cells) & (recording.ceiling >= choices.good_ceiling)
-    if good.any():
-        groups["mean-good"] = np.flatnonzero(good)
-    return groups
 
 
 def analyse(models: Sequence[ModelRdm], recording: Recording, choices: RsaChoices) -> list[Row]:
@@ -256,10 +204,12 @@ def _best_rows(
         if len(layers) < 2 or defined.sum() < MIN_IMAGES:
             continue
         a, b = (cut(m, defined) for m in (np.stack([m.matrix for m in layers]), recording.dissimilarity))
-        held_out = best_layer_scores(a, b, choices.metric, np.random.default_rng([choices.seed, 3]))
+        generator = np.random.default_rng([choices.seed, 3])
+        held_out = best_layer_scores(a, b, choices.metric, generator, chooser=choices.best_layer)
         for column, score in zip(columns, with_means(held_out, groups), strict=True):
             row = _row(layers[0], column, recording, choices)
             facts: dict[str, Any] = {"n_images": int(defined.sum()), "n_silent": int((~defined).sum())}
+            facts["best_layer"] = choices.best_layer
             yield dataclasses.replace(row, layer=BEST_LAYER, score=float(score), n_units=0, **facts)
 
 
@@ -270,17 +220,8 @@ def _other_half_rows(
     if recording.response is None:
         return
     halves = [unit_halves(recording, str(site), choices.metric)[:, 0].mean() for site in recording.site]
-    like = ModelRdm(
-        f"{BASELINE}/{OTHER_HALF}",
-        "",
-        "",
-        OTHER_HALF,
-        recording.dissimilarity[0],
-        0,
-        0,
-        "correlation",
-        "none",
-    )
+    own = recording.dissimilarity[0]
+    like = ModelRdm(f"{BASELINE}/{OTHER_HALF}", "", "", OTHER_HALF, own, 0, 0, "correlation", "none")
     for column, score in zip(columns, with_means(np.array(halves), groups), strict=True):
         yield dataclasses.replace(_row(like, column, recording, choices), score=float(score))
 

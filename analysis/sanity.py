@@ -15,7 +15,7 @@ from analysis.compare import compare_many
 from analysis.rdm import dissimilarity
 from analysis.recording_file import Recording
 from analysis.recordings import Choices, make_recording
-from analysis.rsa import RsaChoices, site_groups
+from analysis.rsa_choices import RsaChoices, site_groups
 from analysis.scenes import FITS, LUMINANCE, SceneChoices, show
 from analysis.screen import VIEWS
 from analysis.trials import cell_reliability

@@ -6,8 +6,16 @@ import numpy as np
 
 from analysis.compare import compare_many
 from analysis.rdm import MIN_IMAGES
+from study.commands import unknown
 
 N_SPLITS = 50
+CHOOSERS = ("images", "other-sites")
+
+
+def require_chooser(name: str) -> None:
+    """Raise ValueError, with the nearest allowed name, unless `name` is a way to choose the best layer."""
+    if name not in CHOOSERS:
+        raise unknown("way to choose the best layer", name, CHOOSERS)
 
 
 def best_layer_scores(
@@ -16,6 +24,7 @@ def best_layer_scores(
     metric: str,
     generator: np.random.Generator,
     n_splits: int = N_SPLITS,
+    chooser: str = "images",
 ) -> np.ndarray:
     """Return the held-out score of the layer that fits best, per site.
 
@@ -30,12 +39,25 @@ def best_layer_scores(
     metric : str
     generator : Generator
     n_splits : int
+    chooser : str
+        What chooses a site's layer on the one half of the images: "images", the site itself; "other-sites", the mean score
+        of all other sites, so that the layer is of other images and other neurons.
 
     Returns
     -------
     array, (site,)
         NaN with fewer than 8 images (4 in each half) or a constant RDM.
+
+    Raises
+    ------
+    ValueError
+        For an unknown chooser, or "other-sites" with one site.
     """
+    require_chooser(chooser)
+    if chooser == "other-sites" and len(data) < 2:
+        raise ValueError(
+            f"the recording has {len(data)} site, so no other site can choose its best layer; take the chooser images."
+        )
     n, sites = layers.shape[-1], np.arange(len(data))
     if n < 2 * MIN_IMAGES:
         return np.full(len(data), np.nan)
@@ -44,6 +66,8 @@ def best_layer_scores(
         order = generator.permutation(n)
         halves = [_scores(layers, data, metric, part) for part in (order[: n // 2], order[n // 2 :])]
         for choosing, scoring in (halves, halves[::-1]):
+            if chooser == "other-sites":
+                choosing = (choosing.sum(axis=1, keepdims=True) - choosing) / (len(data) - 1)
             best = np.where(np.isnan(choosing), -np.inf, choosing).argmax(axis=0)
             held_out.append(scoring[best, sites])
     return np.mean(held_out, axis=0)

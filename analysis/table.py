@@ -58,6 +58,7 @@ class Row:
     silent: str = ""  # the rule: exclude, one
     window: str = ""
     interval: str = ""  # how intervals were made: corrected, percentile
+    best_layer: str = ""  # what chose the layer of a `best-layer` row: images, other-sites
     n_bootstrap: int = 0
     n_permutations: int = 0
     rsa_seed: int = 0

@@ -1,4 +1,4 @@
-"""RDMs from single trials: missing trials, noise-normalised and cross-validated distances, bins of time, groups of units.
+"""RDMs from single trials: missing trials, noise-normalised and cross-validated distances.
 
 Crossnobis: Walther et al. 2016, doi 10.1016/j.neuroimage.2015.12.012. rsatoolbox 0.3.2 is the oracle of the tests.
 """
@@ -126,32 +126,6 @@ def crossvalidated(response: np.ndarray, precision: np.ndarray) -> np.ndarray:
         inner -= values[:, repeat] @ precision @ values[:, repeat].T
     n, together = there.sum(axis=1), there.astype(float)
     return np.asarray(inner / (np.outer(n, n) - together @ together.T))
-
-
-def group_rdms(response: np.ndarray, groups: np.ndarray, distance: Distance) -> dict[str, np.ndarray]:
-    """Return one RDM per group of units, such as channels or cell classes, in order of appearance.
-
-    Parameters
-    ----------
-    response : array, (stimulus, repeat, unit)
-    groups : array, (unit,)
-        Names or numbers.
-    distance : Distance
-
-    Raises
-    ------
-    ValueError
-        If there is not one group per unit; the group is named where its RDM cannot be made.
-    """
-    if groups.shape != response.shape[2:]:
-        raise ValueError(f"{len(groups)} units have a group, but the response has {response.shape[2]} units.")
-    made = {}
-    for name in dict.fromkeys(groups.tolist()):
-        try:
-            made[str(name)] = trial_rdm(response[:, :, groups == name], distance)
-        except ValueError as error:
-            raise ValueError(f"group {name}: {error}") from error
-    return made
 
 
 def with_distance(recording: Recording, distance: Distance) -> Recording:

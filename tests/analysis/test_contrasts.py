@@ -11,7 +11,8 @@ from analysis.contrasts import twin_name, twins
 from analysis.intervals import sign_p
 from analysis.model_rdms import ModelRdm
 from analysis.rdm import dissimilarity
-from analysis.rsa import BEST_LAYER, RsaChoices, analyse
+from analysis.rsa import BEST_LAYER, analyse
+from analysis.rsa_choices import RsaChoices
 from tests.analysis.test_recordings import recording
 
 CHOICES = RsaChoices(n_bootstrap=200, n_permutations=0)

@@ -64,3 +64,22 @@ def test_best_layer_is_not_optimistic():
     assert np.isnan(
         best_layer_scores(layers[:, :7, :7], data[:, :7, :7], "spearman", np.random.default_rng(0))
     ).all()
+
+
+def test_other_sites_choose_the_layer_that_they_like():
+    """Site 0 is layer 0 itself, all others are layer 1: only the site itself would choose layer 0 for it."""
+    layers = rdms(2, 20, 0, False)
+    data = layers[[0, 1, 1, 1]]
+    own = best_layer_scores(layers, data, "spearman", np.random.default_rng(0))
+    others = best_layer_scores(layers, data, "spearman", np.random.default_rng(0), chooser="other-sites")
+    assert own == pytest.approx(np.ones(4))
+    assert others[1:] == pytest.approx(np.ones(3))
+    assert abs(others[0]) < 0.2
+
+
+def test_who_chooses_is_checked():
+    layers = rdms(2, 20, 0, False)
+    with pytest.raises(ValueError, match="unknown way to choose the best layer 'sites'"):
+        best_layer_scores(layers, layers, "spearman", np.random.default_rng(0), chooser="sites")
+    with pytest.raises(ValueError, match="the recording has 1 site, so no other site can choose"):
+        best_layer_scores(layers, layers[:1], "spearman", np.random.default_rng(0), chooser="other-sites")

@@ -25,7 +25,8 @@ from analysis.model_rdms import (
 )
 from analysis.rdm import dissimilarity
 from analysis.recording_file import load_recording, save_recording
-from analysis.rsa import BEST_LAYER, RsaChoices, analyse
+from analysis.rsa import BEST_LAYER, analyse
+from analysis.rsa_choices import RsaChoices
 from analysis.table import COLUMNS, load_table, save_table
 from analysis.trials import trial_recording
 from study.files import sha256

@@ -10,7 +10,7 @@ from analysis.layer_parts import channel_groups, layer_parts
 from analysis.noise import COVARIANCES, noise_precision
 from analysis.rdm import dissimilarity, pair_values
 from analysis.recordings import Choices, make_recording
-from analysis.trial_rdm import Distance, group_rdms, trial_rdm, with_distance
+from analysis.trial_rdm import Distance, trial_rdm, with_distance
 from analysis.trials import trial_recording
 from study.responses import load_layer, save_responses
 from tests.analysis.synthetic import LAYERS, N_BINS, images, responses
@@ -98,11 +98,7 @@ def test_missing_trials_leave_means_of_what_is_there():
     np.testing.assert_array_equal(*(trial_rdm(x, Distance("crossnobis")) for x in (single, whole)))
 
 
-def test_groups_of_units():
-    response, groups = trials(), np.array(["sst", "pv", "sst", "pv", "pv"])
-    made = group_rdms(response, groups, Distance("euclidean"))
-    assert list(made) == ["sst", "pv"]
-    np.testing.assert_array_equal(made["sst"], trial_rdm(response[:, :, [0, 2]], Distance("euclidean")))
+def test_groups_of_channels():
     assert channel_groups((5, 1, 2), 2).tolist() == [0, 0, 0, 0, 0, 0, 1, 1, 1, 1]
     assert channel_groups((6,), 3).tolist() == [0, 0, 1, 1, 2, 2]
 
@@ -163,8 +159,6 @@ def test_bad_trials(response, choices, text):
 
 
 def test_bad_groups():
-    with pytest.raises(ValueError, match="2 units have a group, but the response has 5 units"):
-        group_rdms(trials(), np.array(["a", "b"]), Distance())
     with pytest.raises(ValueError, match="7 channel groups are asked for; allowed is 1 to 4"):
         channel_groups((4, 2, 2), 7)
 

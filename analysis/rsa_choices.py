@@ -1,0 +1,68 @@
+"""What may be chosen when RDMs are compared, and the groups of sites over which means are given."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from analysis.compare import CENTRINGS
+from analysis.intervals import require_interval
+from analysis.recording_file import Recording
+from analysis.selection import require_chooser
+
+
+@dataclasses.dataclass(frozen=True)
+class RsaChoices:
+    """How RDMs are compared and what is tested.
+
+    Parameters
+    ----------
+    metric : str
+        One of `compare.METRICS`.
+    ceiling : str
+        One of `ceiling.CEILINGS`.
+    n_bootstrap, n_permutations : int
+        0 leaves the interval or the test out.
+    seed : int
+    silent : str
+        The rule that made the RDMs; recorded with the result.
+    good_cells, good_ceiling : int, float
+        What makes a site good: at least this many cells and this trial reliability.
+    interval : str
+        One of `intervals.INTERVALS`.
+    best_layer : str
+        One of `selection.CHOOSERS`.
+    """
+
+    metric: str = "spearman"
+    ceiling: str = "sites"
+    n_bootstrap: int = 1000
+    n_permutations: int = 1000
+    seed: int = 0
+    silent: str = "exclude"
+    good_cells: int = 100
+    good_ceiling: float = 0.7
+    interval: str = "corrected"
+    best_layer: str = "images"
+
+    def __post_init__(self) -> None:
+        require_interval(self.interval)
+        require_chooser(self.best_layer)
+        if self.interval == "percentile" and self.metric in CENTRINGS:
+            raise ValueError(
+                f"{self.metric} has no percentile interval, since it has no place for images that are drawn twice; use "
+                "the interval corrected."
+            )
+        for name in ("n_bootstrap", "n_permutations", "seed"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; allowed is 0 or more.")
+
+
+def site_groups(recording: Recording, choices: RsaChoices) -> dict[str, np.ndarray]:
+    """Return the groups of sites over which means are given: name to indices."""
+    groups = {"mean-all": np.arange(len(recording.site))}
+    good = (recording.n_cells >= choices.good_cells) & (recording.ceiling >= choices.good_ceiling)
+    if good.any():
+        groups["mean-good"] = np.flatnonzero(good)
+    return groups
