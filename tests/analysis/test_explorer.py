@@ -55,6 +55,25 @@ def test_other_images_than_those_of_the_matrices_are_refused(toy: Path, tmp_path
         explorer_data(Results(copy))
 
 
+# Sorts the table of means by score, downwards after upwards, then leaves the rows that hold two words.
+TABLES = """
+<script>
+addEventListener("load", () => setTimeout(() => {
+  const table = document.getElementById("table1"), shown = () => [...table.tBodies[0].rows].filter(row => !row.hidden);
+  const header = [...table.tHead.rows[0].cells].find(cell => cell.textContent === "score"), k = header.cellIndex;
+  const scores = () => shown().map(row => row.cells[k].textContent).join(",");
+  const told = [];
+  header.click(); told.push(scores());
+  header.click(); told.push(scores());
+  const input = document.querySelector('input[data-table="table1"]');
+  input.value = "sgad CRITIC"; input.dispatchEvent(new Event("input"));
+  told.push(shown().map(row => row.cells[0].textContent + " " + row.cells[2].textContent).join(","));
+  told.push(document.getElementById("count1").textContent);
+  told.push(document.documentElement.scrollWidth <= innerWidth ? "fits" : "too wide");
+  document.body.textContent = "TOLD " + told.join("|") + " END";
+}, 200));
+</script>
+"""
 SCRIPT = """
 <script>
 addEventListener("load", () => setTimeout(() => {
@@ -76,15 +95,36 @@ addEventListener("load", () => setTimeout(() => {
 """
 
 
+def driven(toy: Path, folder: Path, script: str, width: int = 1400) -> list[str]:
+    """Return what a script told that ran in the report, in a real browser."""
+    assert main(["report", "--results", str(toy), "--out", str(folder / "report.html")]) == 0
+    page = (folder / "report.html").read_text()
+    (folder / "driven.html").write_text(page.replace("</body>", script + "</body>"))
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=10000"]
+    command += [f"--window-size={width},1000", f"--user-data-dir={folder / 'profile'}", "--dump-dom"]
+    command += [(folder / "driven.html").as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return done.stdout.split("TOLD ")[1].split(" END")[0].split("|")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is absent")
+@pytest.mark.parametrize("width", [1400, 500])
+def test_a_browser_sorts_and_filters(toy: Path, tmp_path: Path, width: int) -> None:
+    up, down, rows, count, fits = driven(toy, tmp_path, TABLES, width)
+    results = Results(toy)
+    means = [row for row in results.table if row.site == results.mean_site]
+    expected = sorted(row.score for row in means if np.isfinite(row.score))
+    assert [float(text) for text in up.split(",") if text] == pytest.approx(expected, abs=6e-4)
+    assert [float(text) for text in down.split(",") if text] == pytest.approx(expected[::-1], abs=6e-4)
+    n_left = sum(row.variant == "sgad" and row.network == "critic" for row in means)
+    assert set(rows.split(",")) == {"sgad critic"}
+    assert count == f"{n_left} rows" == f"{len(rows.split(','))} rows"
+    assert fits == "fits"
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is absent")
 def test_a_browser_shows_the_pair_under_the_pointer(toy: Path, tmp_path: Path) -> None:
-    assert main(["report", "--results", str(toy), "--out", str(tmp_path / "report.html")]) == 0
-    page = (tmp_path / "report.html").read_text()
-    (tmp_path / "driven.html").write_text(page.replace("</body>", SCRIPT + "</body>"))
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=10000"]
-    command += [f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", (tmp_path / "driven.html").as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    told = done.stdout.split("TOLD ")[1].split(" END")[0].split("|")
+    told = driven(toy, tmp_path, SCRIPT)
     results, data = Results(toy), explorer_data(Results(toy))
     left = results.recording.dissimilarity[0]
     right = next(m for m in data["matrices"] if m["group"] != "recording")
