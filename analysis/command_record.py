@@ -24,6 +24,7 @@ NO_LIMIT = "none"
 RAW = tuple(name for name in SOURCES if name.startswith(("allen", "dandi")))
 # Options that only some sources know: (option, its sources). Given to another source they would do nothing.
 ONLY = {
+    "all_sites": ("sites",),
     "lag": ("session", "allen-2p", "dandi-2p"),
     "session": ("session", "allen-2p", "allen-neuropixels"),
     "nwb": RAW,
@@ -52,6 +53,12 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("record", help="write a recording, real where one is found, else simulated")
     parser.add_argument("--source", default=AUTO, help=f"{AUTO} (default), {', '.join(SOURCES)}")
     parser.add_argument("--gray", action="store_true", help="keep the gray screen as a stimulus (frame -1)")
+    parser.add_argument(
+        "--all-sites",
+        action="store_const",
+        const=True,
+        help="--source sites: also those that inclusion.csv leaves out (VISrl layer 5: 4 cells), 21 instead of 20",
+    )
     parser.add_argument(
         "--lag",
         type=int,
@@ -179,6 +186,7 @@ def choices_of(arguments: argparse.Namespace) -> Choices:
         stimuli=arguments.stimuli,
         seed=arguments.seed,
         z_score=given.get("z_score", False),
+        all_sites=given.get("all_sites", False),
         raw=raw,
     )
 

@@ -38,6 +38,8 @@ class Choices:
         (`simulated`).
     z_score : bool
         Z-score every unit over stimuli before RDMs are made (`session`; raw sources have it in `raw`).
+    all_sites : bool
+        Keep the sites that `inclusion.csv` leaves out (`sites`).
     raw : RawChoices
         (`allen-2p`, `allen-neuropixels`, `dandi-2p`, `dandi-neuropixels`).
     """
@@ -48,13 +50,14 @@ class Choices:
     stimuli: Path | None = None
     seed: int = 0
     z_score: bool = False
+    all_sites: bool = False
     raw: RawChoices = dataclasses.field(default_factory=RawChoices)
 
 
 def _sites(choices: Choices) -> Recording:
     from study.manifest import locate
 
-    return site_source.load_sites(locate(site_source.ITEM), choices.gray)
+    return site_source.load_sites(locate(site_source.ITEM), choices.gray, choices.all_sites)
 
 
 def _session(choices: Choices) -> Recording:

@@ -10,6 +10,7 @@ from analysis.ceiling import ceiling
 from analysis.compare import compare_many
 from analysis.figures.footer import add_footer
 from analysis.figures.palette import COLOURS, site_name
+from analysis.inclusion import excluded
 from analysis.recording_file import Recording
 from analysis.results import NothingToDrawError, Results
 
@@ -18,7 +19,7 @@ CAPTION = (
     "The recorded sites among themselves. Left: how unlike their dissimilarities are (1 - Spearman's correlation of two sites' "
     "RDMs), sites by area and depth. Right: how well a model of a site could do: from the mean RDM of the other sites to that of "
     "all (bars), and from half of the trials to a model without noise (lines; Pearson, within the recorded cells). Sites agree "
-    "with each other far less than trials do."
+    "with each other far less than trials do. An asterisk marks a site that the inclusion list keeps out of comparisons with models."
 )
 MIN_SITES = 3
 
@@ -59,7 +60,8 @@ def _matrix(axes: Axes, recording: Recording) -> None:
     shown = np.where(np.eye(len(matrix), dtype=bool), np.nan, matrix)
     lowest = np.floor(10 * np.nanmin(shown)) / 10
     axes.imshow(shown, vmin=lowest, vmax=1, interpolation="nearest")
-    names = [site_name(str(site)) for site in recording.site]
+    left_out = excluded("site")
+    names = [site_name(str(site)) + " *" * (str(site) in left_out) for site in recording.site]
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=6)
     axes.set_yticks(range(len(names)), names, fontsize=6)
     axes.tick_params(length=0)

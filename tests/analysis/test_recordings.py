@@ -61,6 +61,19 @@ def test_sites_drop_gray_and_listed_sites(site_file):
     np.testing.assert_array_equal(np.diagonal(made.dissimilarity, axis1=1, axis2=2), 0)
 
 
+def test_all_sites_on_request_the_listed_one_marked(site_file, tmp_path, monkeypatch):
+    monkeypatch.setattr("study.manifest.locate", lambda name: site_file)
+    command = ["record", "--source", "sites", "--out", str(tmp_path / "recording.nc")]
+    assert main(command) == 0
+    assert len(load_recording(tmp_path / "recording.nc").site) == 2
+    assert main([*command, "--all-sites"]) == 0
+    assert "VISrl_layer5" in load_recording(tmp_path / "recording.nc").site
+    assert main(["figures", "--results", str(tmp_path), "fig7_sites"]) == 0
+    drawn = (tmp_path / "figures" / "fig7_sites.svg").read_text()
+    assert "<!-- VISrl L5 * -->" in drawn
+    assert "<!-- VISp L4 -->" in drawn
+
+
 def test_sites_need_every_array(tmp_path):
     np.savez(tmp_path / "x.npz", site=np.array(["a"]))
     with pytest.raises(ValueError, match="has no similarity, n_reliable_cells"):
