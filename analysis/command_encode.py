@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from analysis.baselines import BASELINES, baseline_patterns
+from analysis.cell_classes import CELL_CLASSES, split_sites
 from analysis.encoding import PROTOCOLS, Neurons, chance, mean_of_defined, select
 from analysis.model_rdms import BASELINE, Names, RdmChoices, layer_responses
 from analysis.rdm import is_silent
@@ -79,6 +80,10 @@ def add(commands: Any) -> None:
         "--window", nargs=2, type=float, metavar=("START", "STOP"), help="ms; default: everything"
     )
     parser.add_argument(
+        "--cell-class",
+        help=f"split sites by what is known of their cells: {', '.join(CELL_CLASSES)} (an animal)",
+    )
+    parser.add_argument(
         "--min-reliability",
         type=float,
         default=0.5,
@@ -97,6 +102,8 @@ def handle(arguments: argparse.Namespace) -> None:
     if arguments.shuffles < 0:
         raise ValueError(f"--shuffles is {arguments.shuffles}; allowed is 0 or more.")
     recording = load_recording(arguments.recording)
+    if arguments.cell_class is not None:
+        recording = split_sites(recording, arguments.cell_class)
     neurons = {
         site: select(recording.site_response(site), arguments.min_reliability)
         for site in map(str, recording.site)

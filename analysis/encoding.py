@@ -18,7 +18,7 @@ from analysis.canonical import svcca, truncated
 from analysis.compare import compare
 from analysis.presentations import trial_mean
 from analysis.rdm import dissimilarity
-from analysis.trials import cell_reliability, halves, spearman_brown
+from analysis.trials import cell_reliability, halves, rdm_reliability, spearman_brown
 
 N_COMPONENTS = 40  # of the truncated decomposition (Huang et al.)
 RIDGE_PENALTY = 1.0
@@ -105,8 +105,17 @@ def huang_rsa(features: np.ndarray, neurons: Neurons, generator: np.random.Gener
 
 
 def nayebi_rsa(features: np.ndarray, neurons: Neurons, generator: np.random.Generator) -> Score:
-    """Return Pearson's correlation of correlation-distance RDMs."""
-    return _single(_rsa(features, neurons, "pearson"))
+    """Return Pearson's correlation of correlation-distance RDMs.
+
+    Corrected: divided by the root of the reliability of the units' RDM, from halves of the trials, Spearman-Brown corrected.
+    """
+    raw = _rsa(features, neurons, "pearson")
+    if not neurons.n_halves:
+        return _single(raw)
+    reliability = rdm_reliability(
+        neurons.response, neurons.n_halves * N_SPLITS, int(generator.integers(1 << 31))
+    )
+    return Score(np.array([raw]), np.array([raw / np.sqrt(reliability) if reliability > 0 else np.nan]))
 
 
 def debiased_cka(features: np.ndarray, neurons: Neurons, generator: np.random.Generator) -> Score:

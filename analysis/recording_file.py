@@ -91,9 +91,16 @@ class Recording:
                 defined_images(matrix)
             except ValueError as error:
                 raise ValueError(f"site {site}: {error}") from error
-            if np.ptp(matrix[~np.eye(len(matrix), dtype=bool)]) == 0:
+            others = matrix[~np.eye(len(matrix), dtype=bool)].reshape(len(matrix), -1)
+            if np.ptp(others) == 0:
                 raise ValueError(
                     f"all dissimilarities of site {site} are {matrix[0, 1]:g}; drop the site, nothing can be ranked."
+                )
+            alike = np.flatnonzero(np.ptp(others, axis=1) == 0)
+            if len(alike):
+                raise ValueError(
+                    f"stimulus {self.stimulus[alike[0]]} of site {site} is {others[alike[0], 0]:g} unlike each of the others, "
+                    f"as if it was filled in ({len(alike)} such rows); drop these stimuli, or the site."
                 )
 
     def _check_response(self) -> None:

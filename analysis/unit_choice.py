@@ -67,7 +67,9 @@ def choose_units(population: Population, choices: UnitChoices) -> tuple[Populati
 
     def step(keep: np.ndarray, what: str) -> Population:
         if not keep.any():
-            raise ValueError(f"no unit is left: {', '.join(said)}, 0 {what}; loosen this choice.")
+            raise ValueError(
+                f"no unit is left: {', '.join(said)}, 0 {what}; loosen this choice, or take another session."
+            )
         said.append(f"{int(keep.sum())} {what}")
         return population.take(keep)
 

@@ -13,6 +13,7 @@ from analysis.encoding import (
     Neurons,
     chance,
     leave_one_out,
+    nayebi_rsa,
     pls_predictions,
     ridge_predictions,
     rotated,
@@ -203,6 +204,25 @@ def test_recordings_without_trials_are_refused(folder, capsys):
     save_recording(recording(3, 12, stimulus=made.stimulus), folder / "recording.nc")
     assert encode(folder, "--images", str(folder / "stimuli.nc")) == 2
     assert "the recording holds no single trials of VISp_layer4" in capsys.readouterr().err
+
+
+def test_rsa_of_nayebi_is_corrected_for_the_noise_of_the_units():
+    """A model of the true patterns reaches 1 once the noise of the trials is taken out, and less before."""
+    generator = np.random.default_rng(0)
+    truth = generator.standard_normal((40, 30))
+    trials = truth[:, None] + 2 * generator.standard_normal((40, 20, 30))
+    found = nayebi_rsa(truth, Neurons(trials, np.ones(30)), generator)
+    assert found.raw[0] < 0.9
+    assert found.corrected[0] == pytest.approx(1, abs=0.04)
+    assert np.isnan(nayebi_rsa(truth, Neurons(trials, np.ones(30), n_halves=0), generator).corrected[0])
+
+
+def test_one_animal_at_a_time(folder, capsys):
+    images = ["--images", str(folder / "stimuli.nc"), "--baselines", "pixels", "--protocols", "huang-rsa"]
+    assert encode(folder, *images, "--cell-class", "area") == 0
+    assert "huang-rsa     simV1_low/simV1 " in capsys.readouterr().out
+    assert encode(folder, *images, "--cell-class", "session") == 2
+    assert "says the session of none of its 300 units" in capsys.readouterr().err
 
 
 def test_neurons_know_their_mean():

@@ -103,9 +103,19 @@ def skewed_site() -> np.ndarray:
     return matrices
 
 
+def site_with_a_row_of_ones() -> np.ndarray:
+    matrices = rdms(3, 6, 0, False)
+    matrices[1, 2], matrices[1, :, 2], matrices[1, 2, 2] = 1, 1, 0
+    return matrices
+
+
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
+        (
+            {"dissimilarity": site_with_a_row_of_ones()},
+            r"stimulus 2 of site VISp_layer5 is 1 unlike each of the others, as if it was filled in \(1 such rows\)",
+        ),
         ({"dissimilarity": nan_site()}, "site VISp_layer5 holds 11 NaN values; drop the site"),
         ({"dissimilarity": skewed_site()}, "site VISl_layer4: an RDM is not symmetric"),
         (
