@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trained.ttfs.objective import OBJECTIVES, late, squared, targets, unit_length_gradient
+from trained.ttfs.objective import (
+    OBJECTIVES,
+    gradient_lengths,
+    late,
+    squared,
+    targets,
+    unit_length_gradient,
+)
 
 T_MAX, MARGIN = 100, 10.0
 TIMES = torch.tensor([[30.0, 20.0, 25.0, 90.0]])
@@ -65,3 +72,13 @@ def test_gradients_of_length_one_keep_their_direction_and_zero_stays_zero() -> N
     strength[2] = 0.1  # known only after the forward pass
     (felt * torch.tensor([[3.0, 4.0], [0.0, 0.0], [3.0, 4.0]])).sum().backward()
     torch.testing.assert_close(times.grad, torch.tensor([[0.6, 0.8], [0.0, 0.0], [0.06, 0.08]]))
+
+
+@pytest.mark.parametrize(("unit", "missed"), [(MARGIN, [1.0, 0.3]), (0.0, [1.0, 1.0])])
+def test_lengths_grade_errors_below_the_margin_and_tell_silence_and_victory_apart(
+    unit: float, missed: list[float]
+) -> None:
+    times = torch.tensor([[90.0, 20.0], [20.0, 27.0], [20.0, 40.0], [100.0, 100.0]])
+    wanted = targets(times, torch.zeros(4, dtype=torch.long), OBJECTIVES["s4nn"], T_MAX, MARGIN)
+    found = gradient_lengths(times, wanted, T_MAX, unit, undecided=5.0, won=0.01)
+    torch.testing.assert_close(found[:, 0], torch.tensor([*missed, 0.01, 5.0]))

@@ -165,6 +165,7 @@ def test_made_images_are_those_of_the_seed_and_their_classes_those_asked_for() -
         ("margin=40", "margin is 40.0 steps; allowed is 0 to below t_max = 32"),
         ("objective=fast", "unknown objective 'fast'"),
         ("advance=-1", "advance is -1.0; 0 or more is allowed"),
+        ("margin=0", "graded gradients are measured in margins, but margin is 0; use graded=false"),
         ("n_hidden=0", "n_hidden is 0; at least 1 is needed"),
     ],
 )

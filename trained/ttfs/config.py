@@ -64,9 +64,14 @@ class TTFSClassifierConfig(TTFSConfig):
         How much earlier than the first spike an aggressive objective wants it, steps or a share of its time.
     normalise : bool
         Whether the gradient of every sample has the same length in every layer, as in S4NN's released code.
+    graded : bool
+        Whether that length, 1 as a rule, is smaller where S4NN's error is smaller than the margin: ||T - t|| / margin.
+    undecided_weight : float
+        That length for images that leave all outputs silent. They are rarer than images that a rival comes too close
+        to, whose gradient makes rivals later: with the same length, rivals of all classes are driven into silence.
     won_weight : float
-        That length for images whose race is won by the margin, to which S4NN's targets give no gradient at all; 1 for
-        all others. How hard an aggressive objective pulls.
+        That length for images whose race is won by the margin, to which S4NN's targets give no gradient at all. How
+        hard an aggressive objective pulls.
     late_weight : float
         Weight of the hidden spikes after the decision, which an aggressive objective may push out of the window.
     hidden_mean, hidden_sd, output_mean, output_sd : float
@@ -82,6 +87,8 @@ class TTFSClassifierConfig(TTFSConfig):
     objective: str = "s4nn"
     advance: float = 0.0
     normalise: bool = True
+    graded: bool = True
+    undecided_weight: float = 5.0
     won_weight: float = 0.0
     late_weight: float = 0.0
     hidden_mean: float = 1.0
@@ -89,10 +96,10 @@ class TTFSClassifierConfig(TTFSConfig):
     output_mean: float = 0.5
     output_sd: float = 5.0
     learning_rate_hidden: float = 0.3
-    learning_rate_output: float = 0.05
-    decay_updates: int = 30000
-    n_updates: int = 30000
-    batch_size: int = 20
+    learning_rate_output: float = 0.1
+    decay_updates: int = 12000
+    n_updates: int = 12000
+    batch_size: int = 50
     checkpoint_every: int = 500
     n_validation: int = 0
 
@@ -104,6 +111,8 @@ class TTFSClassifierConfig(TTFSConfig):
         at_least(self, 0, "n_validation")
         if self.objective not in OBJECTIVES:
             raise unknown("objective", self.objective, OBJECTIVES)
-        for name in ("advance", "won_weight", "late_weight", "hidden_sd", "output_sd"):
+        if self.graded and not self.margin:
+            raise ValueError("graded gradients are measured in margins, but margin is 0; use graded=false.")
+        for name in ("advance", "undecided_weight", "won_weight", "late_weight", "hidden_sd", "output_sd"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; 0 or more is allowed.")

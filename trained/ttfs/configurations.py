@@ -21,7 +21,9 @@ TINY = {
 }
 
 # Candidates for the aggressive objective, to be compared on 10,000 training images held out, never on the test split.
-HELD_OUT = dataclasses.replace(S4NN, experiment="ttfs-ablation", n_validation=10_000)
+HELD_OUT = dataclasses.replace(
+    S4NN, experiment="ttfs-ablation", n_validation=10_000, n_updates=10_000, decay_updates=10_000
+)
 CANDIDATES: dict[str, dict[str, object]] = {
     "steps": {"objective": "aggressive-steps", "advance": 10.0},
     "share": {"objective": "aggressive-share", "advance": 0.1},

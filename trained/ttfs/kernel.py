@@ -51,6 +51,7 @@ def crossings(
     n_out = rows.shape[1]
     found = np.full((n_batch, n_out), t_max, rows.dtype)
     v = np.empty(n_out, rows.dtype)
+    theta, never = rows.dtype.type(v_threshold), rows.dtype.type(t_max)
     for b in range(n_batch):
         v[:] = 0
         first, event = found[b], 0
@@ -61,11 +62,12 @@ def crossings(
                 for j in range(n_out):
                     v[j] += row[j]
                 event += 1
-            for j in range(n_out):  # without branches, so that it becomes vector instructions
-                crossed = v[j] > v_threshold if strict else v[j] >= v_threshold
-                first[j] = min(first[j], step if crossed else t_max)
-            if first.max() < t_max:
-                break
+            if strict:  # two loops without branches, so that each becomes vector instructions
+                for j in range(n_out):
+                    first[j] = min(first[j], step if v[j] > theta else never)
+            else:
+                for j in range(n_out):
+                    first[j] = min(first[j], step if v[j] >= theta else never)
     return found
 
 

@@ -80,6 +80,32 @@ def squared(times: Tensor, wanted: Tensor, t_max: int) -> Tensor:
     return (wanted - times).square().sum() / (2 * t_max)
 
 
+def gradient_lengths(
+    times: Float[Tensor, "batch class"],
+    wanted: Float[Tensor, "batch class"],
+    t_max: int,
+    unit: float,
+    undecided: float,
+    won: float,
+) -> Float[Tensor, "batch 1"]:
+    """Return how long each sample's gradient should be, from spike times and S4NN's targets.
+
+    Parameters
+    ----------
+    times, wanted : Tensor
+    t_max : int
+    unit : float
+        Steps of error from which the length is 1; below, it is in proportion. 0: 1 whatever the error.
+    undecided, won : float
+        The length where all outputs are silent, and where the error is 0.
+    """
+    error = (wanted - times).norm(dim=1, keepdim=True)
+    length = (error / unit).clamp(max=1) if unit else torch.ones_like(error)
+    length[times.amin(1) >= t_max] = undecided
+    length[error == 0] = won
+    return length
+
+
 def late(
     hidden: Float[Tensor, "batch unit"], decision: Float[Tensor, "batch 1"], t_max: int
 ) -> Float[Tensor, ""]:

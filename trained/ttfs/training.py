@@ -13,7 +13,7 @@ from trained.training import AbstractTrainer
 from trained.ttfs.classifier import TTFSClassifier
 from trained.ttfs.config import TTFSClassifierConfig
 from trained.ttfs.data import load
-from trained.ttfs.objective import OBJECTIVES, late, squared, targets
+from trained.ttfs.objective import OBJECTIVES, gradient_lengths, late, squared, targets
 
 SHARED = ("config", "kernel", "network", "neuron", "objective")
 
@@ -49,8 +49,7 @@ class TTFSClassifierTrainer(AbstractTrainer):
         hidden, output = self.model.network(times, strength)
         wanted = self._wanted(config.objective, output.detach(), label)
         if strength is not None:
-            won = (self._wanted("s4nn", output.detach(), label) == output.detach()).all(1)
-            strength[won] = config.won_weight
+            strength.copy_(self._lengths(output.detach(), label))
         loss = squared(output, wanted, config.t_max)
         decision = output.detach().amin(1, keepdim=True)
         if config.late_weight:
@@ -62,6 +61,13 @@ class TTFSClassifierTrainer(AbstractTrainer):
     def _wanted(self, objective: str, output: Tensor, label: Tensor) -> Tensor:
         config = self.config
         return targets(output, label, OBJECTIVES[objective], config.t_max, config.margin, config.advance)
+
+    def _lengths(self, output: Tensor, label: Tensor) -> Tensor:
+        config, wanted = self.config, self._wanted("s4nn", output, label)
+        unit = config.margin if config.graded else 0
+        return gradient_lengths(
+            output, wanted, config.t_max, unit, config.undecided_weight, config.won_weight
+        )
 
     def finished(self) -> TTFSClassifier:
         """Return a copy with rounded weights; see `FirstSpikeNetwork.round`."""
