@@ -75,16 +75,27 @@ def test_errors_of_scores_at_chance_are_smaller_than_those_of_a_bootstrap():
     assert 1.4 < width["percentile"] / width["corrected"] < np.sqrt(3.2)
 
 
-def test_a_mean_over_sites_adds_the_spread_of_the_sites():
+@pytest.mark.parametrize("n", [2, 6])
+def test_a_mean_over_sites_adds_the_spread_of_the_sites(n):
     """Scores that images hardly move: the error is that of a mean of sites, with sites - 1 degrees of freedom."""
     generator = np.random.default_rng(0)
-    score = np.tile(np.arange(6.0), (2, 1))
-    samples, left_out = (score + 1e-4 * generator.standard_normal((k, 2, 6)) for k in (400, 50))
-    variance, degrees = mean_variance(Resamples(score, samples, left_out, (1, 3)), np.arange(6))
-    assert np.sqrt(variance) == pytest.approx(np.std(np.arange(6), ddof=1) / np.sqrt(6), rel=0.01)
-    assert degrees == pytest.approx(5, rel=0.01)
-    alone = mean_variance(Resamples(score, samples, left_out, (1, 3)), np.array([2]))
+    score = np.tile(np.arange(float(n)), (2, 1))
+    samples, left_out = (score + 1e-4 * generator.standard_normal((k, 2, n)) for k in (400, 50))
+    variance, degrees = mean_variance(Resamples(score, samples, left_out, (1, 3)), np.arange(n))
+    assert np.sqrt(variance) == pytest.approx(np.std(np.arange(n), ddof=1) / np.sqrt(n), rel=0.01)
+    assert degrees == pytest.approx(n - 1, rel=0.01)
+    alone = mean_variance(Resamples(score, samples, left_out, (1, 3)), np.array([1]))
     assert alone[1].tolist() == [49, 49]
+
+
+def test_four_images_say_nothing():
+    """An interval is given, and is as wide as the scale."""
+    generator = np.random.default_rng(0)
+    columns = corrected(
+        resample(rdms(3, 4, 0, False), rdms(5, 4, 1, False), "spearman", 50, generator), {}, generator
+    )
+    assert np.median(columns.high - columns.low) > 2
+    assert (columns.p > 0.05).mean() > 0.8
 
 
 @pytest.mark.parametrize("metric", METRICS)
