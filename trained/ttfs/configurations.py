@@ -31,6 +31,7 @@ CANDIDATES: dict[str, dict[str, object]] = {
     "absolute": {"objective": "aggressive-absolute"},
     "share-late": {"objective": "aggressive-share", "advance": 0.1, "late_weight": 0.3},
     "share-late-0.1": {"objective": "aggressive-share", "advance": 0.1, "late_weight": 0.1},
+    "share-late-0.05": {"objective": "aggressive-share", "advance": 0.1, "late_weight": 0.05},
     "share-late-0.03": {"objective": "aggressive-share", "advance": 0.1, "late_weight": 0.03},
 }
 
