@@ -82,6 +82,13 @@ def add(commands: Any) -> None:
         "--interval", default="corrected", help=f"how intervals are made: {', '.join(INTERVALS)}"
     )
     parser.add_argument(
+        "--against",
+        default="",
+        metavar="NAME",
+        help="what `difference` is taken from: a model, a variant of the same seed, or a baseline such as "
+        "baseline/gabor-raw (default: the untrained twin)",
+    )
+    parser.add_argument(
         "--best-layer",
         default="images",
         help=f"what chooses the layer of `best-layer`, on other images: {', '.join(CHOOSERS)}",
@@ -122,6 +129,7 @@ def handle(arguments: argparse.Namespace) -> None:
         arguments.good_ceiling,
         arguments.interval,
         arguments.best_layer,
+        arguments.against,
     )
     recording = _recording(arguments)
     files = named_files(arguments.responses)

@@ -1,4 +1,4 @@
-"""Trained against untrained: the difference between a layer's score and that of the same layer of its twin."""
+"""Model against model: the difference between a layer's score and that of another, by default of its untrained twin."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from analysis.intervals import INTERVALS, resample
 from analysis.model_rdms import CONTROL, ModelRdm, split_name
 from analysis.rdm import MIN_IMAGES, cut, defined_images
 from analysis.recording_file import Recording
+from study.commands import unknown
 
 MAX_PAIRS = 32  # differences of 10,000 samples at 20 sites are then 50 MB
 
 
 @dataclasses.dataclass(frozen=True)
 class Contrast:
-    """Differences of one layer from its twin's, axis (column,): a column is a site or a mean over sites.
+    """Differences of one layer from another, axis (column,): a column is a site or a mean over sites.
 
     Parameters
     ----------
     twin : str
-        Name of the untrained model.
+        Name of the model that it is compared with.
     difference, low, high, p : array, (column,)
         `p` is two-sided.
     """
@@ -49,17 +50,43 @@ def twin_name(model: str, names: Sequence[str]) -> str | None:
     return None
 
 
-def twins(models: Sequence[ModelRdm]) -> list[tuple[ModelRdm, ModelRdm]]:
-    """Return (trained, untrained) of every layer that has a twin with the same network, level and layer."""
+def twins(models: Sequence[ModelRdm], against: str = "") -> list[tuple[ModelRdm, ModelRdm]]:
+    """Return every layer that has something to be compared with, and that.
+
+    Parameters
+    ----------
+    models : sequence of ModelRdm
+    against : str
+        "" compares trained layers with the same network, level and layer of their untrained twin. Else the name of a model
+        or of a variant (of the same experiment and seed), compared likewise, or of a baseline, compared with all others.
+
+    Raises
+    ------
+    ValueError
+        If `against` is named and no layer can be compared with it.
+    """
     by_label = {model.label: model for model in models}
     names = list(dict.fromkeys(model.model for model in models))
+    baseline = next((m for m in models if m.is_baseline and m.model == against), None)
     found = []
     for model in models:
-        name = twin_name(model.model, names)
-        twin = by_label.get(dataclasses.replace(model, model=name).label) if name else None
-        if twin is not None:
-            found.append((model, twin))
+        other = baseline
+        for name in _opponents(model.model, names, against) if baseline is None else ():
+            other = other or by_label.get(dataclasses.replace(model, model=name).label)
+        if other is not None and other is not model:
+            found.append((model, other))
+    if against and not found:
+        raise unknown("model to compare with", against, names)
     return found
+
+
+def _opponents(model: str, names: Sequence[str], against: str) -> tuple[str, ...]:
+    if not against:
+        twin = twin_name(model, names)
+        return (twin,) if twin else ()
+    experiment, _, seed = split_name(model)
+    same_seed = [name for name in names if split_name(name) == (experiment, against, seed)]
+    return (against, *same_seed)
 
 
 def contrasts(
@@ -70,8 +97,9 @@ def contrasts(
     n_bootstrap: int,
     seed: int,
     interval: str = "corrected",
+    against: str = "",
 ) -> dict[str, Contrast]:
-    """Return the contrast of every layer that has a twin, by the layer's label.
+    """Return the contrast of every layer that has something to be compared with, by the layer's label.
 
     Both are scored over the images that are defined in both, and in the same bootstrap samples of these images, which
     are the samples of the scores' own intervals: what both share cancels. Intervals and two-sided p are those of
@@ -86,9 +114,11 @@ def contrasts(
     n_bootstrap, seed : int
     interval : str
         One of `intervals.INTERVALS`.
+    against : str
+        See `twins`.
     """
     found = {}
-    for defined, pairs in _by_images(twins(models)):
+    for defined, pairs in _by_images(twins(models, against)):
         generators = [np.random.default_rng([seed, stream]) for stream in range(2)]
         shown = list({m.label: m for pair in pairs for m in pair}.values())
         row = {m.label: k for k, m in enumerate(shown)}

@@ -16,6 +16,7 @@ from analysis.explorer import explorer_json
 from analysis.figures.catalogue import FIGURES
 from analysis.figures.footer import SIMULATED, footer_text
 from analysis.inclusion import excluded, reasons
+from analysis.model_rdms import CONTROL
 from analysis.results import Results
 from analysis.rsa import BEST_LAYER
 from analysis.table import Row
@@ -129,7 +130,12 @@ def _contrasts(results: Results) -> Table:
     """Return trained minus untrained: what the study asks."""
     rows = [r for r in results.table if math.isfinite(r.difference)]
     ordered = sorted(rows, key=lambda r: (r.site != results.mean_site, not r.is_mean))
-    return _table("Trained minus untrained", CONTRAST, ordered)
+    title = (
+        "Trained minus untrained"
+        if all(CONTROL in r.twin for r in rows)
+        else "Models minus others (column twin)"
+    )
+    return _table(title, CONTRAST, ordered)
 
 
 def _all_rows(results: Results) -> Table:

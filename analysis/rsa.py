@@ -53,9 +53,8 @@ def analyse(models: Sequence[ModelRdm], recording: Recording, choices: RsaChoice
             fields = [getattr(result, f.name)[k] for f in dataclasses.fields(Columns)]
             scored[member.label] = Columns(*fields)
     columns = _columns(recording, groups, choices)
-    found = contrasts(
-        models, recording, groups, choices.metric, choices.n_bootstrap, choices.seed, choices.interval
-    )
+    settings = (choices.metric, choices.n_bootstrap, choices.seed, choices.interval, choices.against)
+    found = contrasts(models, recording, groups, *settings)
     rows = [
         dataclasses.replace(
             _row(model, column, recording, choices),
@@ -229,7 +228,7 @@ def _other_half_rows(
 def _with_q(rows: list[Row]) -> list[Row]:
     """Add q. Families: networks' layers x sites, networks' layers x means, and the same two of baselines and of controls.
 
-    Differences from twins are families of their own.
+    Differences between models are families of their own.
     """
     families: dict[tuple[bool, bool, bool], list[int]] = {}
     for k, row in enumerate(rows):

@@ -33,6 +33,8 @@ class RsaChoices:
         One of `intervals.INTERVALS`.
     best_layer : str
         One of `selection.CHOOSERS`.
+    against : str
+        What layers are compared with; see `contrasts.twins`.
     """
 
     metric: str = "spearman"
@@ -45,6 +47,7 @@ class RsaChoices:
     good_ceiling: float = 0.7
     interval: str = "corrected"
     best_layer: str = "images"
+    against: str = ""
 
     def __post_init__(self) -> None:
         require_interval(self.interval)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from analysis.figures.footer import footer_text
+from analysis.model_rdms import CONTROL
 from analysis.results import Results, level_rank
 from analysis.rows import main_level, over_seeds, variants
 from analysis.rsa import BEST_LAYER
@@ -74,11 +75,17 @@ def _networks(results: Results) -> Iterator[str]:
 
 
 def _differences(results: Results) -> Iterator[str]:
-    """Yield how much more alike the mouse trained layers are than the same layers of their untrained twins."""
+    """Yield how much more alike the mouse layers are than what they were compared with: untrained twins by default."""
     level = main_level(results)
     rows = [r for r in _mean_rows(results) if r.level == level and math.isfinite(r.difference)]
     if rows:
-        yield f"Trained minus untrained ({level}; 95 % intervals of the difference; p is two-sided)"
+        others = sorted({r.twin for r in rows})
+        what = (
+            "Trained minus untrained"
+            if all(CONTROL in name for name in others)
+            else f"Minus {', '.join(others)}"
+        )
+        yield f"{what} ({level}; 95 % intervals of the difference; p is two-sided)"
     for variant, network, layer in dict.fromkeys((r.variant, r.network, r.layer) for r in rows):
         same = [r for r in rows if (r.variant, r.network, r.layer) == (variant, network, layer)]
         as_scores = [

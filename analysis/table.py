@@ -39,7 +39,7 @@ class Row:
     ci_high: float = NAN
     p: float = NAN  # one-sided, permutation of image labels
     q: float = NAN  # false discovery rate over layers x sites
-    twin: str = ""  # the untrained model that has the same experiment, seed, network, level and layer
+    twin: str = ""  # what `difference` is taken from: the untrained twin, or what --against named
     difference: float = NAN  # score minus the twin's, over the images that are defined in both
     difference_low: float = NAN  # 95 % interval
     difference_high: float = NAN

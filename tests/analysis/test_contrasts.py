@@ -126,6 +126,26 @@ def test_twins_have_the_same_experiment_seed_level_and_layer():
     assert [(a.label, b.label) for a, b in twins(models)] == [(models[0].label, models[3].label)]
 
 
+def test_any_model_variant_or_baseline_can_be_the_other():
+    made, (sgad, untrained) = toy(np.random.default_rng(0), 0.3, 5)
+    pixels = dataclasses.replace(untrained, model="baseline/pixels", network="", level="", layer="pixels")
+    models = [sgad, model("hybrid", untrained.matrix), pixels]
+    for name in ("hybrid", "m/hybrid/seed-0"):
+        assert [(a.model, b.model) for a, b in twins(models, name)] == [("m/sgad/seed-0", "m/hybrid/seed-0")]
+    assert [a.model for a, b in twins(models, "baseline/pixels") if b is pixels] == [
+        "m/sgad/seed-0",
+        "m/hybrid/seed-0",
+    ]
+    rows = analyse(models, made, dataclasses.replace(CHOICES, against="baseline/pixels"))
+    score = {(row.variant, row.site): row.score for row in rows}
+    for row in (r for r in rows if r.variant == "sgad" and r.layer != BEST_LAYER):
+        assert row.twin == "baseline/pixels"
+        assert row.difference == pytest.approx(row.score - score["pixels", row.site])
+        assert row.difference_low > 0
+    with pytest.raises(ValueError, match="unknown model to compare with 'hybird'"):
+        twins(models, "hybird")
+
+
 def test_the_sign_of_samples_by_hand():
     samples = np.array([-1.0, 2, 3, 4, 5, 6, 7, 8, 9])[:, None]
     assert sign_p(samples, np.ones(1)) == pytest.approx(2 * 2 / 10)
