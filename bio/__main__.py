@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 from bio.command_ladder import add_commands, add_modifiers, modified
-from bio.exported import load_role, roles_in
+from bio.command_verify import add_command as add_verify
+from bio.exported import load_role
 from bio.nir.command import add_commands as add_nir_commands
 from bio.shown import network_input
 from study.commands import Parser, run
-from study.files import check_writable, sha256, write_text
+from study.files import check_writable, sha256
 from study.network import ROLES, round_to_grid
 from study.responses import save_responses
 from study.stimuli import load_stimuli
@@ -60,40 +61,6 @@ def simulate_command(arguments: argparse.Namespace) -> None:
     print(f"wrote {arguments.out}: {len(responses.stimulus)} stimuli, spikes per neuron and step: {spoken}")
 
 
-def verify_command(arguments: argparse.Namespace) -> int:
-    """Check networks of a run folder against torch; status 1 if anything differs."""
-    from bio.verify import verify_run
-
-    if not arguments.run.is_dir():
-        raise ValueError(f"{arguments.run} is not a folder; verification needs a run folder with its model.")
-    if arguments.stimuli_count < 1:
-        raise ValueError(f"--stimuli-count is {arguments.stimuli_count}; at least 1 is needed.")
-    if not 0 <= arguments.perturb_decay < 1:
-        raise ValueError(f"--perturb-decay is {arguments.perturb_decay}; allowed is 0 to below 1.")
-    if arguments.out is not None:
-        check_writable(arguments.out)
-    passed, said = True, []
-    for role in roles_in(arguments.run) if arguments.network == "all" else [arguments.network]:
-        network, _ = load_role(arguments.run, role)
-        verification = verify_run(
-            arguments.run,
-            network,
-            backend=arguments.backend,
-            n_stimuli=arguments.stimuli_count,
-            seed=arguments.seed,
-            perturb=arguments.perturb_decay,
-            precision=arguments.precision,
-            dyadic_bits=arguments.dyadic,
-        )
-        said += verification.lines()
-        for line in verification.lines():
-            print(line, file=sys.stderr if line.startswith("warning") else sys.stdout, flush=True)
-        passed &= verification.passed
-    if passed and arguments.out is not None:
-        write_text(arguments.out, "".join(f"{line}\n" for line in said))
-    return int(not passed)
-
-
 def cache_command(arguments: argparse.Namespace) -> None:
     """Show or remove the compiled programs that were kept."""
     from bio.build_cache import cache_folder, clear, entries
@@ -113,7 +80,7 @@ def parser() -> Parser:
     _add_simulate(commands.add_parser("simulate", help="show stimuli to a network and write its responses"))
     add_commands(commands)
     add_nir_commands(commands)
-    _add_verify(commands.add_parser("verify", help="compare level exact with torch, spike by spike"))
+    add_verify(commands, _add_numerics)
     cache = commands.add_parser("cache", help="list or remove the compiled programs that were kept")
     cache.add_argument("action", choices=("list", "clear"))
     cache.set_defaults(handler=cache_command)
@@ -151,24 +118,6 @@ def _add_simulate(simulate: argparse.ArgumentParser) -> None:
     _add_numerics(simulate)
     add_modifiers(simulate)
     simulate.set_defaults(handler=simulate_command)
-
-
-def _add_verify(verify: argparse.ArgumentParser) -> None:
-    verify.add_argument("run", type=Path, metavar="RUN", help="run folder with the model and its exports")
-    verify.add_argument(
-        "--network", choices=("all", *ROLES), default="all", help="default: all that were exported"
-    )
-    verify.add_argument("--stimuli-count", type=int, default=16, help="distinct inputs; default %(default)s")
-    verify.add_argument("--seed", type=int, default=0, help="of the inputs; default %(default)s")
-    verify.add_argument(
-        "--perturb-decay",
-        type=float,
-        default=0.0,
-        help="make Brian2's decay wrong by this share: the check must then fail; default %(default)s",
-    )
-    verify.add_argument("--out", type=Path, metavar="FILE", help="also write what is said, if all is equal")
-    _add_numerics(verify)
-    verify.set_defaults(handler=verify_command)
 
 
 def _add_numerics(command: argparse.ArgumentParser) -> None:

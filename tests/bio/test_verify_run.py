@@ -1,5 +1,6 @@
 """The whole check: a model of `trained` in torch, its export in Brian2."""
 
+import re
 import shutil
 
 import pytest
@@ -28,6 +29,30 @@ def test_a_trained_model_and_its_export_are_equal(run, capsys):
         assert f"{layer}: mismatched spikes: 0 of " in printed
     assert "generator: equal to torch" in printed
     assert "critic: equal to torch" in printed
+
+
+def test_many_runs_are_summed_up(run, tmp_path, capsys):
+    """Two copies below one folder, found by their models: the totals are twice those of one."""
+    for name in ("a", "b"):
+        shutil.copytree(run, tmp_path / "runs" / name)
+    out = tmp_path / "said.txt"
+    assert verify(tmp_path / "runs", "--network", "critic", "--out", str(out)) == 0
+    lines = out.read_text().splitlines()
+    assert lines == capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.endswith(":")] == [
+        f"{tmp_path}/runs/{name}:" for name in ("a", "b")
+    ]
+    pattern = re.compile(r"mismatched spikes: (\d+) of (\d+) spikes \((\d+) neuron-steps")
+    *counts, total = [tuple(map(int, found)) for found in pattern.findall("\n".join(lines))]
+    assert total == tuple(map(sum, zip(*counts, strict=True)))
+    assert counts[:3] == counts[3:]
+    assert lines[-1].startswith("all 2 networks, 6 layers: mismatched spikes: 0 of ")
+    assert lines[-1].endswith("; 0 networks differ")
+    (tmp_path / "runs" / "b" / "critic.safetensors").unlink()
+    assert verify(tmp_path / "runs", "--network", "critic") == 2
+    assert f"trained export {tmp_path}/runs/b" in capsys.readouterr().err
+    assert verify(tmp_path / "none") == 2
+    assert "none is not a folder; verification needs a run folder" in capsys.readouterr().err
 
 
 def test_float32_with_weights_on_a_grid_is_equal(run, capsys):
