@@ -104,7 +104,7 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--count", type=int, default=32, metavar="N", help="inputs to match on; default %(default)s"
     )
-    parser.add_argument("--rounds", type=int, default=12, help="simulations at most; default %(default)s")
+    parser.add_argument("--rounds", type=int, default=16, help="simulations at most; default %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of the inputs; default %(default)s")
 
 
@@ -116,7 +116,7 @@ def match_command(arguments: argparse.Namespace) -> int:
     network, _ = load_role(arguments.run, arguments.network)
     gains, reached = find_gains(network, arguments.level, arguments)
     save_gains(gains, arguments.out)
-    print(f"wrote {arguments.out}: gains {_spoken(gains.gain)}")
+    print(f"wrote {arguments.out}: gains {_spoken(gains.gain)}; biases {_spoken(gains.bias)}")
     return int(not reached)
 
 
@@ -133,12 +133,12 @@ def find_gains(network: Network, level: str, arguments: argparse.Namespace) -> t
         raise ValueError(f"--rounds is {arguments.rounds}; at least 1 is needed.")
     inputs = calibration_inputs(network, arguments.count, arguments.seed)
 
-    def rates(candidate: Network, at: str = level) -> dict[str, float]:
+    def rates(candidate: Network, at: str = level) -> dict[str, np.ndarray]:
         found = simulate(candidate, inputs, at, arguments.backend, n_processes=arguments.processes)
-        return {name: float(counts.mean()) for name, counts in found.counts.items()}
+        return {name: counts.mean(axis=(1, 2, 3)) for name, counts in found.counts.items()}
 
     target = rates(network, "exact")
-    silent = [name for name, rate in target.items() if not rate]
+    silent = [name for name, values in target.items() if not values.any()]
     if silent:
         raise ValueError(f"layer {silent[0]} is silent at level exact; there is no rate to match.")
     gain, bias, reached = match(network, target, rates, rounds=arguments.rounds)
@@ -147,10 +147,10 @@ def find_gains(network: Network, level: str, arguments: argparse.Namespace) -> t
         backend=arguments.backend,
         calibration_seed=arguments.seed,
         calibration_count=arguments.count,
-        rates_exact=_spoken(target),
-        rates=_spoken(reached),
+        rates_exact=_spoken({name: values.mean() for name, values in target.items()}),
+        rates=_spoken({name: values.mean() for name, values in reached.items()}),
     )
-    within = all(abs(reached[name] / target[name] - 1) <= RATE_FLOOR for name in target)
+    within = all(abs(reached[name].mean() / target[name].mean() - 1) <= RATE_FLOOR for name in target)
     return Gains(gain, bias, level, network_hash(network), attributes), within
 
 

@@ -2,6 +2,8 @@
 
 Noise of weights is drawn in numpy: one seed, one network, on every backend. Membrane noise is drawn by Brian2 while it runs,
 which needs too many numbers to be injected: one seed gives the same noise on one backend, and other noise on another.
+A sequence that is simulated in parts draws other noise in every part, by a seed made of the given one and the part's number:
+one seed and the same number of processes give the same noise.
 """
 
 from __future__ import annotations

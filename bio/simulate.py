@@ -97,11 +97,6 @@ def simulate(
     ids = np.arange(len(shown)) if stimulus_ids is None else np.asarray(stimulus_ids)
     _check(ids, len(shown), repeats, n_processes, reset)
     batches = split(presentation, np.tile(shown, (repeats, 1, 1)), n_processes)
-    if chosen.noise_seed is not None and len(batches) > 1:
-        raise ValueError(
-            f"level {chosen.name} draws noise, and the {len(batches)} parts of this sequence would draw the same; use one "
-            f"process and at most {len(batches[0])} presentations."
-        )
     with use_precision(precision):
         counts, readout = _run(presentation, chosen, timing, backend, batches, n_processes, progress)
     n_shown = repeats * len(ids)
@@ -202,6 +197,7 @@ def make_job(
         n_processes=n_processes,
         progress=progress,
         say=say,
+        noise_seed=level.noise_seed,
     )
 
 

@@ -28,6 +28,8 @@ class Job:
         Told how many stimuli, a fraction included, were done since the last call; called from any thread.
     say : callable (text) -> None
         Told what is being done when that is not simulating.
+    noise_seed : int, optional
+        Of what Brian2 draws while it runs.
     """
 
     build: Callable[[np.ndarray], BrianNetwork]
@@ -36,6 +38,11 @@ class Job:
     n_processes: int
     progress: Callable[[float], None]
     say: Callable[[str], None]
+    noise_seed: int | None = None
+
+    def seed_of(self, number: int) -> int:
+        """Return the seed of one batch: batches are parts of one sequence, and must not be given the same noise."""
+        return int(np.random.SeedSequence([self.noise_seed or 0, number]).generate_state(1)[0])
 
 
 @dataclasses.dataclass(frozen=True)

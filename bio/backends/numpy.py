@@ -26,11 +26,11 @@ def run(job: Job) -> Iterator[Batch]:
         raise ValueError(
             f"processes is {job.n_processes}, but backend numpy uses 1; use backend cpp_standalone for more."
         )
-    for shown in job.batches:
-        yield _run_batch(job, shown)
+    for number, shown in enumerate(job.batches):
+        yield _run_batch(job, shown, number)
 
 
-def _run_batch(job: Job, shown: np.ndarray) -> Batch:
+def _run_batch(job: Job, shown: np.ndarray, number: int) -> Batch:
     done = 0.0
 
     def report(elapsed: Any, completed: float, start: Any, duration: Any) -> None:
@@ -40,6 +40,8 @@ def _run_batch(job: Job, shown: np.ndarray) -> Batch:
 
     with numpy_target():
         built = job.build(shown)
+        if job.noise_seed is not None:
+            brian2.seed(job.seed_of(number))
         built.network.run(built.duration, report=report, report_period=brian2.second, namespace={})
         return collect(built)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import threading
@@ -12,7 +13,7 @@ import brian2
 import numpy as np
 
 from bio.backends.batch import Batch, Job
-from bio.backends.project import Project
+from bio.backends.project import NOISE_SEED, Project
 
 # Brian2's program prints these and goes on with wrong numbers.
 COMPLAINTS = ("error", "could not", "cannot set", "warning")
@@ -62,18 +63,24 @@ class Program:
                 f"{self.built.stimulus.name}.values={values.name}",
             ],
             len(batch),
+            self.job.seed_of(number),
         )
         found = self._read(results)
         shutil.rmtree(results)
         values.unlink()
         return found
 
-    def _execute(self, command: list[str], n_stimuli: int) -> None:
+    def _execute(self, command: list[str], n_stimuli: int, noise_seed: int) -> None:
         with self.lock:
             if self.stopped:
                 raise RuntimeError("the simulation was stopped.")
             process = subprocess.Popen(
-                command, cwd=self.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+                command,
+                cwd=self.folder,
+                env=os.environ | {NOISE_SEED: str(noise_seed)},
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
             )
             self.running.add(process)
         done, messages = 0.0, []

@@ -25,6 +25,7 @@ DATA = "static_arrays"  # the folder, below the one it runs in, that a program o
 DURATION = "run_duration"
 SHARED_STIMULI, SHARED_BYTES = 128, 32_000_000  # so that a few stimuli and a hundred share a program
 SET_ONE = "set_by_single_value"
+NOISE_SEED = "BIO_NOISE_SEED"  # environment variable from which a program takes the seed of its noise
 RANDOM_NUMBERS = "_run_random_number_buffer"  # brian2cuda runs it once for every clock
 
 
@@ -112,10 +113,19 @@ def _without_data(device: Any, built: BrianNetwork) -> list[tuple[str, Any]]:
             name, _, value = arguments
             stored = device.static_array(name, np.array([float(value.replace(" ", ""))], learned[name]))
             action, arguments = "set_by_array", (name, stored, False)
+        elif action == "seed":
+            arguments = _SeedAtStart()
         elif action == "run_network":
             arguments = (arguments[0], _run_lines(arguments[1], float(built.duration)))
         queue.append((action, arguments))
     return queue
+
+
+class _SeedAtStart:
+    """A seed that the program reads when it starts; Brian2 and brian2cuda write its `repr` and a suffix, L or ULL."""
+
+    def __repr__(self) -> str:
+        return f'std::strtoul(std::getenv("{NOISE_SEED}"), nullptr, 10) + 0'
 
 
 def _run_lines(lines: list[str], duration_s: float) -> list[str]:

@@ -3,6 +3,8 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,9 +14,10 @@ import pytest
 from bio.backends import cpp_standalone, program
 from bio.backends.compilation import run_commands
 from bio.backends.program import check_output
-from bio.backends.project import capacity, generate, standalone_device
+from bio.backends.project import NOISE_SEED, capacity, generate, standalone_device
 from bio.build_cache import entries, project_key
 from bio.levels import find_level
+from bio.modifiers import Modifiers, modify_level
 from bio.presentation import Presentation
 from bio.simulate import make_job, simulate
 from bio.timing import find_timing
@@ -38,6 +41,10 @@ def job_of(network, level, n_stimuli, seed=0):
     return make_job(presentation, level, timing, [presentation.rows(stimuli)])
 
 
+def noisy_level(seed):
+    return modify_level(find_level("exact"), Modifiers(noise_mv=3.0, seed=seed), 250 / 6)
+
+
 def key_of(network, level, n_stimuli, folder, seed=0):
     with standalone_device("cpp_standalone", {}):
         return project_key(generate(job_of(network, level, n_stimuli, seed), folder).sources, "")
@@ -50,6 +57,33 @@ def test_sources_hold_no_data(tmp_path, make, level):
     first, other = (make(np.random.default_rng(seed)) for seed in (0, 1))
     key = key_of(first, level, 5, tmp_path / "first")
     assert key_of(other, level, 8, tmp_path / "other", seed=1) == key
+
+
+def test_the_seed_of_noise_is_no_part_of_the_sources(tmp_path):
+    keys = {
+        key_of(critic(np.random.default_rng(0)), noisy_level(seed), 5, tmp_path / str(seed))
+        for seed in (1, 2)
+    }
+    assert len(keys) == 1
+    main = (tmp_path / "1" / "sources" / "main.cpp").read_text()
+    assert f'.seed(std::strtoul(std::getenv("{NOISE_SEED}"), nullptr, 10) + 0L + _i);' in main
+
+
+@pytest.mark.slow
+def test_noise_of_compiled_parts(cache):
+    """Two processes draw different noise, and the same the next time."""
+    network = critic(np.random.default_rng(0))
+    stimuli = np.repeat(stimuli_for(network, np.random.default_rng(0), 1), 4, axis=0)
+    first, again, other = (
+        simulate(network, stimuli, noisy_level(seed), "cpp_standalone", n_processes=2, progress=False)
+        for seed in (1, 1, 2)
+    )
+    assert len(entries()) == 1
+    for name, counts in first.counts.items():
+        np.testing.assert_array_equal(counts, again.counts[name])
+    counts = first.counts["conv1"]
+    assert (counts[0] != counts[2]).any()  # the first of either process
+    assert (counts != other.counts["conv1"]).any()
 
 
 @pytest.mark.parametrize("drive", [-0.107, 2.5, 1e-30])
@@ -197,6 +231,39 @@ def test_another_compiler_is_another_recipe(tmp_path, monkeypatch):
     monkeypatch.setenv("CPATH", "/elsewhere")
     recipes.add(cpp_standalone.TOOLCHAIN.recipe())
     assert len(recipes) == 3
+
+
+def test_a_program_that_is_killed_is_an_error(tmp_path, cache, monkeypatch):
+    """It wrote half of its results before."""
+    script = tmp_path / "program"
+    script.write_text("#!/bin/sh\necho completed 0.5\necho half > $2/half\nkill -9 $$\n")
+    monkeypatch.setattr(
+        cpp_standalone, "TOOLCHAIN", dataclasses.replace(cpp_standalone.TOOLCHAIN, compile=lambda _: script)
+    )
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "run"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    (tmp_path / "run").mkdir()
+    with pytest.raises(RuntimeError, match=r"ended with status -9 .* nothing of its results was kept"):
+        simulate_tiny()
+    assert list((tmp_path / "run").glob("bio-*")) == []
+
+
+@pytest.mark.slow
+def test_a_simulation_that_is_killed_leaves_nothing_that_is_used_again(tmp_path, cache):
+    """The whole process is killed while its program runs; what lies about is of no consequence."""
+    code = "from tests.bio.test_backends import simulate_tiny as f; f(n_stimuli=3); print(1, flush=True); f(n_stimuli=3000)"
+    (tmp_path / "run").mkdir()
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / "run")}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"1\n"
+        while not list((tmp_path / "run").glob("*/results0/*")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+    keys = {entry.key for entry in entries()}
+    assert not [entry for entry in entries() if "damaged" in entry.line()]
+    simulate_tiny()  # compares every spike
+    assert {entry.key for entry in entries()} == keys  # and compiled nothing
 
 
 @pytest.mark.slow
