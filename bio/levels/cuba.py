@@ -19,7 +19,8 @@ from study.network import LIF, CubaLI, CubaLIF, Current, FirstSpike, LeakyIntegr
 # synapses are alpha functions of these time constants, ours are exponentials.
 TAU_EXC: Quantity = 5.5 * ms
 TAU_INH: Quantity = 8.5 * ms
-# Brette et al. 2007 (doi 10.1007/s10827-007-0038-6), benchmark 3; Allen Cell Types GLIF models have 2 to 4 ms.
+# Brian2's example COBAHH, its author's version of benchmark 3 of Brette et al. 2007 (doi 10.1007/s10827-007-0038-6), whose
+# text gives none.
 REFRACTORY: Quantity = 3 * ms
 
 SYNAPSES = """

@@ -27,23 +27,26 @@ G_NA: Quantity = 0.1 * siemens / cm**2 * AREA
 G_K: Quantity = 0.03 * siemens / cm**2 * AREA
 E_NA: Quantity = 50 * mV
 E_K: Quantity = -90 * mV
-# Measured: with V_shift this far below V_T the rheobase is that of the trained membrane (tests/bio/test_hh.py). Brette
-# et al. have V_shift = -63 mV at E_L = -60 mV.
+# Measured: with V_shift this far below V_T the rheobase is that of the trained membrane (tests/bio/test_levels.py). Brian2's
+# example COBAHH has V_shift = -63 mV at E_L = -60 mV.
 SHIFT: Quantity = 0.75 * mV
-SPIKE: Quantity = -20 * mV  # Brette et al. 2007: a spike is where v exceeds this
+SPIKE: Quantity = -20 * mV  # Brian2's example COBAHH: a spike is where v exceeds this
+
+# Slopes of the rates. They have names because sympy makes exp(x/(18*mV)) to exp(x/mV)**(1/18), whose power costs more than the rest.
+SLOPES_MV = (4, 5, 18, 40)
 
 MEMBRANE = """
 dv/dt = (g_L*(E_L - v) + g_exc*(E_exc - v) + g_inh*(E_inh - v) - g_Na*m**3*h*(v - E_Na) - g_K*n**4*(v - E_K))/C_m : volt
 dm/dt = alpha_m*(1 - m) - beta_m*m : 1
 dn/dt = alpha_n*(1 - n) - beta_n*n : 1
 dh/dt = alpha_h*(1 - h) - beta_h*h : 1
-u = (v - V_shift)/mV : 1
-alpha_m = 0.32*4/exprel((13 - u)/4)/ms : Hz
-beta_m = 0.28*5/exprel((u - 40)/5)/ms : Hz
-alpha_n = 0.032*5/exprel((15 - u)/5)/ms : Hz
-beta_n = 0.5*exp((10 - u)/40)/ms : Hz
-alpha_h = 0.128*exp((17 - u)/18)/ms : Hz
-beta_h = 4/(1 + exp((40 - u)/5))/ms : Hz
+u = v - V_shift : volt
+alpha_m = 0.32*4/exprel((13*mV - u)/k_4)/ms : Hz
+beta_m = 0.28*5/exprel((u - 40*mV)/k_5)/ms : Hz
+alpha_n = 0.032*5/exprel((15*mV - u)/k_5)/ms : Hz
+beta_n = 0.5*exp((10*mV - u)/k_40)/ms : Hz
+alpha_h = 0.128*exp((17*mV - u)/k_18)/ms : Hz
+beta_h = 4/(1 + exp((40*mV - u)/k_5))/ms : Hz
 """
 
 
@@ -69,6 +72,7 @@ def population(neuron: Neuron, step_ms: float) -> Population:
     constants = conductances("hh", neuron, step_ms)
     constants |= {"g_Na": G_NA, "g_K": G_K, "E_Na": E_NA, "E_K": E_K, "V_spike": SPIKE}
     constants["V_shift"] = constants["V_T"] - SHIFT
+    constants |= {f"k_{slope}": slope * mV for slope in SLOPES_MV}
     return Population(
         equations=MEMBRANE + SYNAPSES,
         threshold="v > V_spike",
@@ -102,7 +106,7 @@ LEVEL = Level(
     name="hh",
     summary="Hodgkin-Huxley sodium and potassium channels, conductances",
     current_unit="amp",
-    steps_per_network_step=512,
+    steps_per_network_step=256,
     subdivides=True,
     pathways=(Pathway("arrive", "; ".join(ARRIVE)),),
     population=population,

@@ -4,7 +4,7 @@ import brian2
 import numpy as np
 import pytest
 from brian2 import mV, pA
-from scipy.integrate import trapezoid
+from scipy.integrate import solve_ivp, trapezoid
 
 from bio.backends.numpy import numpy_target
 from bio.levels import LEVELS, cuba
@@ -170,6 +170,81 @@ def test_adex_fires_just_above_its_rheobase():
         counts = np.array(monitor.count)
     assert counts[0] == 0
     assert counts[1] > 0
+
+
+def solved(derivatives, start, spike_mv, duration_ms, reset=None, silence_ms=0.0):
+    """Spike times in ms of one neuron by scipy's solver; after a spike `reset` changes the state, which then waits."""
+
+    def crosses(t, y):
+        return y[0] - spike_mv
+
+    crosses.direction, crosses.terminal = 1, reset is not None
+    t, state, times = 0.0, np.array(start, float), []
+    while t < duration_ms:
+        found = solve_ivp(
+            derivatives, (t, duration_ms), state, method="LSODA", events=crosses, rtol=1e-8, atol=1e-10
+        )
+        times += list(found.t_events[0])
+        if reset is None or not len(found.t_events[0]):
+            break
+        t, state = found.t[-1] + silence_ms, reset(found.y[:, -1])
+    return times
+
+
+def linoid(x):
+    return x / np.expm1(x) if x else 1.0
+
+
+def hh_spikes(current, duration_ms):
+    """Brette et al. 2007, benchmark 3, in mV, ms, nS, pF, with a conductance that passes current · 150 pA at -55 mV."""
+    g_exc, shift = current * 150 / 55, -55.75
+
+    def rates(v):
+        u = v - shift
+        return (
+            (1.28 * linoid((13 - u) / 4), 1.4 * linoid((u - 40) / 5)),
+            (0.16 * linoid((15 - u) / 5), 0.5 * np.exp((10 - u) / 40)),
+            (0.128 * np.exp((17 - u) / 18), 4 / (1 + np.exp((40 - u) / 5))),
+        )
+
+    def derivatives(t, y):
+        v, gates = y[0], y[1:]
+        m, n, h = gates
+        current_pa = 10 * (-70 - v) - g_exc * v - 20_000 * m**3 * h * (v - 50) - 6_000 * n**4 * (v + 90)
+        slopes = [a * (1 - x) - b * x for x, (a, b) in zip(gates, rates(v), strict=True)]
+        return [current_pa / (10 * TAU_M_MS), *slopes]
+
+    return solved(derivatives, [-70, *(a / (a + b) for a, b in rates(-70))], -20, duration_ms)
+
+
+def adex_spikes(current, duration_ms):
+    """Brette and Gerstner 2005 with the constants of the table in docs/methods.md, refractory for 3 ms."""
+    g_exc, a, b, tau_w = current * 150 / 55, 10 * 4 / 30, 80.5 / (30 * 20.2) * 150, 144
+    v_rise = -70 + 15 / (1 + 4 / 30) + 2 * (1 - np.log1p(4 / 30))
+
+    def derivatives(t, y):
+        v, w = y
+        current_pa = 10 * (-70 - v) + 20 * np.exp((v - v_rise) / 2) - w - g_exc * v
+        return [current_pa / (10 * TAU_M_MS), (a * (v + 70) - w) / tau_w]
+
+    def reset(y):  # adaptation goes on while the membrane is held
+        w = y[1] + b
+        return np.array([-70, w * np.exp(-3 / tau_w)])
+
+    return solved(derivatives, [-70, 0], v_rise + 10, duration_ms, reset, 3.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("level", "solve"), [("hh", hh_spikes), ("adex", adex_spikes)])
+def test_spikes_are_those_of_scipys_solver(level, solve):
+    """At the level's own time step; `hh` takes exponential Euler, which is of first order."""
+    currents = [1.1, 1.5, 2.0, 4.0]
+    counts, trains = spikes_at(level, currents, 250, STEP_MS / LEVELS[level].steps_per_network_step)
+    expected = [solve(current, 250) for current in currents]
+    assert len(expected[-1]) > 5
+    for i, times in enumerate(expected):
+        assert abs(counts[i] - len(times)) <= max(1, 0.06 * len(times))
+        assert trains[i][0] == pytest.approx(times[0], abs=1.5 if level == "hh" else 0.3)
 
 
 @pytest.mark.slow
