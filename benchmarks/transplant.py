@@ -146,7 +146,10 @@ def measure(way: str, folder: Path, n_images: int) -> dict[str, Any]:
 
 
 def events_and_loop(network: Network, counts: dict[str, np.ndarray], folder: Path) -> tuple[float, float]:
-    """Return (synaptic events of all images, events per second of a bare C++ loop over those of the largest layer)."""
+    """Return (synaptic events of all images, events per second of a bare C++ loop over those of the largest layer).
+
+    The second is 0 if that layer has none.
+    """
     total, largest, rate = 0.0, 0, 0.0
     for before, layer in zip(network.layers, network.layers[1:], strict=False):
         i, j, k = edges(layer.connection)
@@ -164,7 +167,7 @@ def events_and_loop(network: Network, counts: dict[str, np.ndarray], folder: Pat
                 layer.connection.weight.ravel(),
                 spikes.astype(np.int32),
             ]
-            rate = float(few @ fan_out) / _bare_loop(arrays, folder)
+            rate = float(few @ fan_out) / _bare_loop(arrays, folder) if few @ fan_out else 0.0
     return total, rate
 
 
@@ -224,6 +227,9 @@ def report(
             if differing:
                 sys.exit(f"{way}: {differing} spike counts of {name} differ from ours")
     total, bare = events
+    if not total or not bare:
+        print(f"{total:.0f} synaptic events: too few to compare with a bare loop")
+        return
     rate = total / found["ours"]["run_s"]
     print(
         f"synaptic events {total:.3g}; ours {rate / 1e6:.1f} million/s over the whole run, a bare loop "
