@@ -22,6 +22,7 @@ from trained.config import override
 from trained.configurations import CONFIGS, named_config
 from trained.gan_network import GanModel
 from trained.sheet import save_sheet
+from trained.ttfs.judge import N_JUDGED, judge_run
 from trained.ttfs.table import table
 
 
@@ -49,6 +50,11 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 def _ttfs_table(arguments: argparse.Namespace) -> None:
     print("\n".join(table(arguments.run, arguments.split)))
+
+
+def _ttfs_judge(arguments: argparse.Namespace) -> None:
+    for row in judge_run(arguments.run, arguments.classifier, arguments.samples):
+        print(f"{row['measure']} {row['value']} (n = {row['n']}; {row['detail']})")
 
 
 def _sample(arguments: argparse.Namespace) -> None:
@@ -155,6 +161,10 @@ def parser() -> Parser:
     sub = command("ttfs-table", _ttfs_table, "Compare first-spike classifiers: accuracy, ties, time, spikes.")
     sub.add_argument("run", type=Path, nargs="+")
     sub.add_argument("--split", choices=("test", "validation"), default="test")
+    sub = command("ttfs-judge", _ttfs_judge, "Let a first-spike classifier read what a first-spike GAN made.")
+    sub.add_argument("run", type=Path)
+    sub.add_argument("--classifier", type=Path, required=True, metavar="RUN")
+    sub.add_argument("--samples", type=int, default=N_JUDGED)
     sub = command("sample", _sample, "Draw images into a PNG sheet.")
     sub.add_argument("run", type=Path)
     sub.add_argument("--count", type=int, default=64)

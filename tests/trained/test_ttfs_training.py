@@ -20,6 +20,7 @@ from trained.ttfs.config import TTFSClassifierConfig
 from trained.ttfs.data import load
 from trained.ttfs.gan import TTFSGan
 from trained.ttfs.gan_config import TTFSGanConfig
+from trained.ttfs.judge import first_to_fire, judge_run, verdict
 from trained.ttfs.measures import classification, decisions, recognition
 from trained.ttfs.network import FirstSpikeNetwork
 from trained.ttfs.neuron import FirstSpikeRule
@@ -157,6 +158,43 @@ def test_made_images_are_those_of_the_seed_and_their_classes_those_asked_for() -
     assert len(asked.unique()) > 5
     rows = {str(r["measure"]): r for r in recognition(model, 30)}
     assert 0 <= float(str(rows["recognised as the class asked for"]["value"])) < 0.5
+    assert float(str(rows["judge on real digits"]["value"])) > 0.8  # 30 digits
+
+
+def test_a_judge_reads_what_fires_first_alone_and_the_verdict_counts_it() -> None:
+    model = TTFSGan(override(named_config("tiny-ttfs-gan/conditional"), ["v_threshold=20"]), 0)  # type: ignore[arg-type]
+    classifier = TTFSClassifier(override(named_config("tiny-ttfs-classifier/s4nn"), ["n_hidden=10"]), 0)  # type: ignore[arg-type]
+    with torch.no_grad():  # one bright pixel, one unit, one output; an eleventh pixel fires all
+        for weight in classifier.network.weights:
+            weight.zero_()
+        classifier.network.weights[0][:10] = 100 * torch.eye(10)
+        classifier.network.weights[0][10] = 100
+        classifier.network.weights[1][:] = 100 * torch.eye(10)
+    images = torch.zeros(12, 1, 28, 28)
+    images.flatten(1)[:11, :11] = torch.eye(11)
+    assert first_to_fire(classifier)(images).tolist() == [*range(10), -1, -1]
+
+    asked = model.sample_labelled(40, model.seed)[1].numpy()
+    rows = {
+        str(r["measure"]): r for r in verdict(lambda images: asked[: len(images)], "an oracle", model, 40)
+    }
+    assert float(str(rows["recognised as the class asked for"]["value"])) == 1
+    assert "counts " + " ".join(map(str, np.bincount(asked))) in str(rows["balance of classes"]["detail"])
+    rows = {
+        str(r["measure"]): r for r in verdict(lambda images: np.full(len(images), -1), "nobody", model, 40)
+    }
+    assert [float(str(r["value"])) for r in rows.values()] == [0, 0, 0]
+
+
+def test_judges_of_another_family_or_data_set_are_refused(tmp_path: Path) -> None:
+    gan = train(override(named_config("tiny-ttfs-gan/conditional"), ["n_updates=0"]), 0, tmp_path / "gan")
+    config = override(named_config("tiny-ttfs-classifier/s4nn"), ["n_updates=0"])
+    classifier = train(config, 0, tmp_path / "classifier")
+    assert len(judge_run(gan, classifier, 20)) == 3
+    with pytest.raises(ValueError, match="holds a ttfs-classifier; give a run of ttfs-gan"):
+        judge_run(classifier, classifier, 20)
+    with pytest.raises(ValueError, match="holds a ttfs-gan; give a run of ttfs-classifier"):
+        judge_run(gan, gan, 20)
 
 
 @pytest.mark.parametrize(

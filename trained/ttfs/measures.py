@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
-from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
 from trained.measures import N_ACTIVITY, Row, row
 from trained.ttfs.classifier import TTFSClassifier
-from trained.ttfs.data import N_CLASSES, SOURCES, Digits, load
+from trained.ttfs.data import Digits, load
 from trained.ttfs.gan import NAMES, TTFSGan
+from trained.ttfs.judge import N_JUDGED, N_NEIGHBOURS, neighbours, verdict
 
 AT_ONCE = 500  # images
-N_NEIGHBOURS = 3
-N_RECOGNISED = 2000  # made images that are shown to the nearest neighbours
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,25 +122,8 @@ def activity(model: TTFSGan, n_samples: int = 0) -> list[Row]:
     ]
 
 
-def recognition(model: TTFSGan, n_samples: int = N_RECOGNISED) -> list[Row]:
-    """Return how an independent classifier, the nearest training digits, reads made digits.
-
-    The accuracy is the share read as the class that was asked for (conditional GANs only). Balance is the entropy of
-    the classes read, 1 for all ten alike and 0 for one; the rarest class' share is beside it.
-    """
-    config = model.config
-    n = min(n_samples, N_RECOGNISED)
-    made, asked = model.sample_labelled(n, model.seed)
-    pixels, labels = SOURCES[config.dataset]("train")
-    judge = KNeighborsClassifier(N_NEIGHBOURS).fit(pixels.reshape(len(pixels), -1) / np.float32(255), labels)
-    read = judge.predict(made.flatten(1).numpy())
-    share = np.bincount(read, minlength=N_CLASSES) / n
-    entropy = -(share[share > 0] * np.log(share[share > 0])).sum() / np.log(N_CLASSES)
-    by = f"read by {N_NEIGHBOURS} nearest training digits"
-    rows = [
-        row("balance of classes", entropy, n, f"entropy over log 10, {by}; rarest class {share.min():.3f}")
-    ]
-    if config.conditional:
-        accuracy = (read == asked.numpy()).mean()
-        rows.insert(0, row("recognised as the class asked for", accuracy, n, f"share, {by}"))
-    return rows
+def recognition(model: TTFSGan, n_samples: int = N_JUDGED) -> list[Row]:
+    """Return how the nearest training digits, an independent classifier, read made digits; see `judge.verdict`."""
+    return verdict(
+        neighbours(model.config.dataset), f"{N_NEIGHBOURS} nearest training digits", model, n_samples
+    )
