@@ -127,8 +127,10 @@ def training_images(config: RunConfig) -> torch.Tensor:
     return split_images(config, "train")
 
 
-def split_images(config: RunConfig, split: str) -> torch.Tensor:
+def split_images(config: RunConfig, split: str, size: int | None = None) -> torch.Tensor:
     """Return one split of a configuration's images, (n, colour, size, size), float32 in [0, 1].
+
+    Of the configuration's size when `size` is absent.
 
     Colour images become gray where the configuration has one channel.
 
@@ -142,7 +144,7 @@ def split_images(config: RunConfig, split: str) -> torch.Tensor:
     found = image_set(config.dataset)
     if split not in found.splits:
         raise unknown(f"split of {config.dataset}", split, found.splits)
-    pixels = found.load(split, config.image_size)
+    pixels = found.load(split, size or config.image_size)
     n_colours = getattr(config, "n_colours", 1)
     if pixels.ndim == 3 and n_colours > 1:
         raise ValueError(

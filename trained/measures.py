@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
-from study import images
-from study.manifest import find
-from trained.data import resized, training_images
-from trained.fad import LEGACY_BATCH, SIDE, features, frechet_distance, load_encoder, moments
+from study.commands import one_line
+from trained.config import RunConfig
+from trained.data import image_set, split_images, training_images
 from trained.gan_network import GanModel
 from trained.model import AbstractModel
 from trained.neighbours import nearest
 from trained.synops import energy_nj, operations
 
-# Which published autoencoder judges which data set: weights and reference statistics in the data manifest.
-AUTOENCODERS = {"digits": "mnist", "mnist": "mnist", "fashion": "fashion"}
-TEST_SPLITS = {"mnist": images.load_mnist, "fashion": images.load_fashion}
-LEGACY_BATCHES = (LEGACY_BATCH, 128)
 N_ACTIVITY = 64  # images over which spikes are counted
 N_NEIGHBOURS = 1000  # images whose nearest training images are looked up
 Row = dict[str, object]
@@ -73,56 +67,32 @@ def memorising(model: AbstractModel, n_samples: int) -> list[Row]:
 
     An empty list, and a line that says why, where the data set has no test split at hand.
     """
-    judge = AUTOENCODERS.get(model.config.dataset)
-    if judge is None or find(f"{judge}-test-images") is None:
-        print(f"nearest neighbours: no test images for {model.config.dataset} at hand; not computed.")
+    test = held_out(model.config, "nearest neighbours")
+    if test is None:
         return []
-    pixels = TEST_SPLITS[judge]("test")[0][:N_NEIGHBOURS]
-    held_out = torch.from_numpy(resized(pixels, model.config.image_size)).unsqueeze(1)
+    test = test[:N_NEIGHBOURS]
     training = training_images(model.config)
     n = min(n_samples, N_NEIGHBOURS)
-    found = nearest(model.sample(n, model.seed), training, held_out)
-    detail = f"root mean squared difference {found.generated:.4f}, of {len(held_out)} test images {found.held_out:.4f}"
+    found = nearest(model.sample(n, model.seed), training, test)
+    detail = (
+        f"root mean squared difference {found.generated:.4f}, of {len(test)} test images {found.held_out:.4f}"
+    )
     return [
         row("distance to nearest training image over that of test images", found.ratio, n, detail),
         row("images nearer to a training image than 0.1 % of test images", found.n_copies, n, detail),
     ]
 
 
-def fad(model: AbstractModel, n_samples: int) -> list[Row]:
-    """Return the Fréchet Autoencoder Distance to the test split, in legacy and eval mode.
-
-    Legacy mode compares with the published statistics, in batches of 256 (FSVAE, TAID) and of 128 (ESVAE); eval mode
-    with statistics of our own.
-
-    An empty list, and a line that says why, where no published autoencoder fits or its files are not at hand.
-    """
-    judge = AUTOENCODERS.get(model.config.dataset)
-    if judge is None:
-        print(f"FAD: no published autoencoder for {model.config.dataset}; not computed.")
-        return []
-    weights, statistics = find(f"fad-{judge}-autoencoder"), find(f"fad-{judge}-statistics")
-    if weights is None or statistics is None:
-        print(
-            f"FAD: autoencoder of {judge} not at hand; get it with `python -m study data fetch`; not computed."
-        )
-        return []
-    generated, encoder = model.sample(n_samples, model.seed), load_encoder(weights)
-    with np.load(statistics) as stored:
-        published = stored["mu"], stored["sigma"]
-    rows = []
-    for batch in LEGACY_BATCHES:
-        latents = features(generated, encoder, "legacy", batch)
-        detail = f"legacy, batch {batch}, {judge} autoencoder, against published test statistics"
-        rows.append(row("FAD", frechet_distance(*moments(latents), *published), len(latents), detail))
-    if find(f"{judge}-test-images") is None:
-        print(f"FAD: test images of {judge} not at hand; mode eval not computed.")
-        return rows
-    test = torch.from_numpy(resized(TEST_SPLITS[judge]("test")[0], SIDE)).unsqueeze(1)
-    reference = moments(features(test, encoder, "eval"))
-    latents = features(generated, encoder, "eval")
-    detail = f"eval, {judge} autoencoder, against our statistics of {len(test)} test images"
-    return [*rows, row("FAD", frechet_distance(*moments(latents), *reference), len(latents), detail)]
+def held_out(config: RunConfig, what: str, size: int | None = None) -> torch.Tensor | None:
+    """Return the test images of a configuration's data set; None, and a line that says why `what` is not computed."""
+    reason = f"{config.dataset} has no test split"
+    if "test" in image_set(config.dataset).splits:
+        try:
+            return split_images(config, "test", size)
+        except FileNotFoundError as error:
+            reason = one_line(error).rstrip(".")
+    print(f"{what}: not computed: {reason}.")
+    return None
 
 
 def row(measure: str, value: float, n: int, detail: str) -> Row:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 
 from study.manifest import find
-from trained.data import resized, training_images
+from trained.data import training_images
 from trained.fad import LEGACY_BATCH, features, frechet_distance, load_encoder, moments
+from trained.fad_measures import AUTOENCODERS, fad
 from trained.latent import RateLatent
-from trained.measures import AUTOENCODERS, N_ACTIVITY, TEST_SPLITS, Row, fad, row
+from trained.measures import N_ACTIVITY, Row, held_out, row
 from trained.vae import VAE
 from trained.vae_training import split
 
@@ -17,11 +18,10 @@ N_RECONSTRUCTED = 10000
 
 def reconstruction(model: VAE, n_samples: int = 0) -> list[Row]:
     """Return the mean squared error of reconstructed test images, in [-1, 1] as published; none without a test split."""
-    if model.config.dataset not in TEST_SPLITS:
-        print(f"reconstruction: {model.config.dataset} has no test split; not computed.")
+    targets = held_out(model.config, "reconstruction")
+    if targets is None:
         return []
-    pixels, _ = TEST_SPLITS[model.config.dataset]("test")
-    targets = torch.from_numpy(resized(pixels[:N_RECONSTRUCTED], model.config.image_size)).unsqueeze(1)
+    targets = targets[:N_RECONSTRUCTED]
     random = torch.Generator().manual_seed(model.seed)
     with torch.no_grad():
         errors = [
