@@ -8,12 +8,12 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 import xarray as xr
 
 from study.commands import Parser, run
 from study.files import sha256
+from study.network import ROLES
 from study.provenance import provenance
 from study.responses import save_responses
 from study.stimuli import Stimuli, load_stimuli, save_stimuli
@@ -21,6 +21,7 @@ from trained import checkpoint, evaluation, export, inversion, process, response
 from trained.config import override
 from trained.configurations import CONFIGS, named_config
 from trained.gan_network import GanModel
+from trained.generator_inputs import generator_inputs
 from trained.sheet import save_sheet
 from trained.ttfs.judge import N_JUDGED, judge_run
 from trained.ttfs.table import table
@@ -41,7 +42,8 @@ def _resume(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    rows = [row for folder in arguments.run for row in evaluation.evaluate(folder, arguments.samples)]
+    judges = evaluation.Judges.find(arguments.inception, arguments.classifier, arguments.autoencoder)
+    rows = [row for folder in arguments.run for row in evaluation.evaluate(folder, arguments.samples, judges)]
     for row in rows:
         print(f"{row['model']}: {row['measure']} {row['value']} (n = {row['n']}; {row['detail']})")
     if arguments.out:
@@ -82,12 +84,12 @@ def _gan(run: Path) -> GanModel:
 
 
 def _latents(arguments: argparse.Namespace) -> None:
-    model = _gan(arguments.run)
-    latents = model.latents(arguments.count, arguments.seed).double().numpy()
+    model = runs.load_model(arguments.run)
+    stimuli = generator_inputs(model, arguments.count, arguments.seed)
     facts = provenance(inputs={"model": arguments.run / checkpoint.MODEL_FILE}, seed=arguments.seed)
-    facts |= {"made_by": "draws from N(0, I)", "name": model.config.name}
-    save_stimuli(Stimuli(latents, np.arange(arguments.count), attributes=facts), arguments.out)
-    print(f"{arguments.count} latents -> {arguments.out}")
+    facts |= {**stimuli.attributes, "name": model.config.name}
+    save_stimuli(dataclasses.replace(stimuli, attributes=facts), arguments.out)
+    print(f"{arguments.count} latents ({stimuli.attributes['made_by']}) -> {arguments.out}")
 
 
 def _invert(arguments: argparse.Namespace) -> None:
@@ -157,6 +159,20 @@ def parser() -> Parser:
     sub = command("evaluate", _evaluate, "Measure runs: FAD, spikes, temporal consistency, accuracy.")
     sub.add_argument("run", type=Path, nargs="+")
     sub.add_argument("--samples", type=int, default=evaluation.N_PUBLISHED)
+    sub.add_argument(
+        "--inception", type=Path, metavar="FILE", help="Inception's weights, for FID, KID and IS"
+    )
+    sub.add_argument(
+        "--classifier",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="RUN",
+        help="FID and KID on its features",
+    )
+    sub.add_argument(
+        "--autoencoder", type=Path, action="append", default=[], metavar="RUN", help="FAD by one of ours"
+    )
     sub.add_argument("--out", type=Path, help="CSV to write")
     sub = command("ttfs-table", _ttfs_table, "Compare first-spike classifiers: accuracy, ties, time, spikes.")
     sub.add_argument("run", type=Path, nargs="+")
@@ -171,7 +187,9 @@ def parser() -> Parser:
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--out", type=Path, required=True)
     sub = command(
-        "latents", _latents, "Draw latents into a stimuli file; those of `sample` for the same seed."
+        "latents",
+        _latents,
+        "Draw latents (of a VAE: its prior's draws or spikes) into a stimuli file; those of `sample` for the same seed.",
     )
     sub.add_argument("run", type=Path)
     sub.add_argument("--count", type=int, default=64)
@@ -181,7 +199,7 @@ def parser() -> Parser:
     sub.add_argument("run", type=Path, nargs="+")
     sub = command("respond", _respond, "Show stimuli to a network in torch; write its responses.")
     sub.add_argument("run", type=Path)
-    sub.add_argument("--network", choices=GanModel.roles, required=True)
+    sub.add_argument("--network", choices=ROLES, required=True)
     sub.add_argument("--stimuli", type=Path, required=True)
     sub.add_argument("--out", type=Path, required=True)
     sub = command("invert", _invert, "Find the latents that come nearest to given images.")
