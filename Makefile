@@ -5,12 +5,13 @@ CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 PACKAGES := study trained bio analysis
 
-.PHONY: study test test-slow lint types imports unit tiny clean help
+.PHONY: study test test-slow verify lint types imports unit tiny clean help
 
 help:
 	@echo "make study [PROFILE=quick|full]   train, transplant, simulate, compare, draw"
 	@echo "make test                         format, lint, types, imports, tests, a tiny whole pipeline"
 	@echo "make test-slow                    the checks that need a C++ build or minutes"
+	@echo "make verify                       every committed checkpoint: Brian2 against torch, spike by spike"
 	@echo "make clean                        remove .venv and results; fetched data and runs of your own stay"
 
 study: .venv/installed
@@ -33,6 +34,11 @@ unit: .venv/installed
 
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -m slow --timeout 3600
+
+# Over a hundred million neuron-steps: about five minutes of CPU time.
+verify: .venv/installed
+	$(BIN)/python -m trained export $$(find trained/checkpoints -name model.safetensors | xargs -n1 dirname | sort)
+	$(BIN)/python -m bio verify trained/checkpoints --stimuli-count 256 --out docs/results/verify_all.txt
 
 # The whole pipeline on next to nothing, from scratch each time.
 tiny: .venv/installed

@@ -41,6 +41,8 @@ class LayerFidelity:
     rate_exact_hz, rate_hz : float
         Mean over units and stimuli.
     rate_ratio : float
+    rate_ratio_weak, rate_ratio_strong : float
+        The same for the half of the stimuli that drive the layer least at level `exact`, and for the others.
     rdm_correlation : float
         Spearman correlation of the RDMs, 1 - Pearson correlation of count patterns of two stimuli, over the pairs of stimuli
         that have a pattern (some variation over units) at both levels; NaN with fewer than 4 such stimuli.
@@ -67,6 +69,8 @@ class LayerFidelity:
     rate_exact_hz: float
     rate_hz: float
     rate_ratio: float
+    rate_ratio_weak: float
+    rate_ratio_strong: float
     rdm_correlation: float
     n_rdm: int
     v1_rate_hz: float
@@ -126,7 +130,8 @@ def compare_levels(
     for layer, counts in found.counts.items():
         a, b = (_per_stimulus(r, layer) for r in (exact, found))
         seconds = (exact.bin_edges_ms[-1] - exact.bin_edges_ms[0]) * 1e-3
-        ratio = float(b.mean() / a.mean()) if a.mean() else float("nan")
+        ratio, order = _ratio(a, b), np.argsort(a.mean(axis=1), kind="stable")
+        weak, strong = (_ratio(a[half], b[half]) for half in (order[: len(a) // 2], order[len(a) // 2 :]))
         correlation = pearson(a.ravel(), b.ravel())
         rdm, n_rdm = rdm_correlation(a, b)
         rows.append(
@@ -139,6 +144,8 @@ def compare_levels(
                 rate_exact_hz=float(a.mean() / seconds),
                 rate_hz=float(b.mean() / seconds),
                 rate_ratio=ratio,
+                rate_ratio_weak=weak,
+                rate_ratio_strong=strong,
                 rdm_correlation=rdm,
                 n_rdm=n_rdm,
                 v1_rate_hz=v1,
@@ -172,6 +179,8 @@ def _image_row(exact: Responses, found: Responses, rows: list[LayerFidelity]) ->
         rate_exact_hz=nan,
         rate_hz=nan,
         rate_ratio=nan,
+        rate_ratio_weak=nan,
+        rate_ratio_strong=nan,
         rdm_correlation=rdm,
         n_rdm=n_rdm,
         v1_rate_hz=nan,
@@ -179,6 +188,11 @@ def _image_row(exact: Responses, found: Responses, rows: list[LayerFidelity]) ->
         image_ssim=similar,
         passed=all(row.passed for row in rows),
     )
+
+
+def _ratio(exact: np.ndarray, found: np.ndarray) -> float:
+    """Return the ratio of mean counts; NaN where `exact` is silent or there are no stimuli."""
+    return float(found.sum() / exact.sum()) if exact.sum() else float("nan")
 
 
 def _per_stimulus(responses: Responses, layer: str) -> np.ndarray:

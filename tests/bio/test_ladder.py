@@ -250,6 +250,12 @@ def test_the_report_knows_what_it_compares():
     other = compare_levels(exact, dataclasses.replace(exact, counts=shuffled), "lif", False)
     assert not other[0].passed
     assert other[1].rate_ratio == pytest.approx(2)
+    totals = np.sort(exact.counts["dense1"].sum(axis=(1, 2, 3)))
+    doubled = dataclasses.replace(exact, counts={"dense1": exact.counts["dense1"].copy()})
+    doubled.counts["dense1"][np.argsort(exact.counts["dense1"].sum(axis=(1, 2, 3)), kind="stable")[3:]] *= 2
+    (row,) = [row for row in compare_levels(exact, doubled, "lif", False) if row.layer == "dense1"]
+    assert (row.rate_ratio_weak, row.rate_ratio_strong) == (1, 2)
+    assert row.rate_ratio == pytest.approx(1 + totals[3:].sum() / totals.sum())
     assert first_degraded(other) == "dense1"
 
 
