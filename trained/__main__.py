@@ -17,8 +17,8 @@ from study.network import ROLES
 from study.provenance import provenance
 from study.responses import save_responses
 from study.stimuli import Stimuli, load_stimuli, save_stimuli
-from trained import checkpoint, evaluation, export, inversion, process, responses, runs, training
-from trained.config import override
+from trained import checkpoint, evaluation, export, inversion, parallel, process, responses, runs
+from trained.config import RunConfig, override
 from trained.configurations import CONFIGS, named_config
 from trained.gan_network import GanModel
 from trained.generator_inputs import generator_inputs
@@ -30,15 +30,20 @@ from trained.ttfs.table import table
 def _train(arguments: argparse.Namespace) -> None:
     config = override(named_config(arguments.config), arguments.set)
     folder = runs.run_folder(arguments.out, config, arguments.seed)
-    print(
-        f"{config.name} seed {arguments.seed} -> {runs.train(config, arguments.seed, folder, arguments.if_changed)}"
-    )
+    runs.train(config, arguments.seed, folder, arguments.if_changed, arguments.device)
+    _say_where(config, arguments.seed, folder)
 
 
 def _resume(arguments: argparse.Namespace) -> None:
     config, seed = runs.stored_config(arguments.run)
     config = override(config, arguments.set)
-    print(f"{config.name} seed {seed} -> {runs.train(config, seed, arguments.run, 'continue')}")
+    runs.train(config, seed, arguments.run, "continue", arguments.device)
+    _say_where(config, seed, arguments.run)
+
+
+def _say_where(config: RunConfig, seed: int, folder: Path) -> None:
+    if parallel.is_first():
+        print(f"{config.name} seed {seed} -> {folder}")
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -149,13 +154,15 @@ def parser() -> Parser:
     sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one field")
     sub.add_argument(
         "--if-changed",
-        choices=training.IF_CHANGED,
+        choices=runs.IF_CHANGED,
         default="stop",
         help="when the folder holds a run of other code",
     )
+    sub.add_argument("--device", choices=parallel.DEVICES, default="cpu")
     sub = command("resume", _resume, "Go on with a run, for example longer: --set n_updates=1000.")
     sub.add_argument("run", type=Path)
     sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    sub.add_argument("--device", choices=parallel.DEVICES, default="cpu")
     sub = command("evaluate", _evaluate, "Measure runs: FAD, spikes, temporal consistency, accuracy.")
     sub.add_argument("run", type=Path, nargs="+")
     sub.add_argument("--samples", type=int, default=evaluation.N_PUBLISHED)

@@ -19,6 +19,7 @@ from trained.max_pool import MaxPool
 from trained.model import AbstractModel, Trace
 from trained.network import Population, SpikingNetwork
 from trained.neuron import Membrane
+from trained.parallel import draw
 
 KERNEL, PADDING = 3, 1
 POOL = 2  # pixels
@@ -74,8 +75,9 @@ class Classifier(SpikingNetwork):
         for layer in self.chain:
             share = self.dropout.get(layer.name, 0.0)
             if self.training and share:
-                kept = torch.rand(s.shape[1:], generator=random) >= share  # the same at all steps
-                s = s * (kept.to(s.dtype) / (1 - share))
+                assert random is not None
+                kept = draw(torch.rand, s.shape[1:], random) >= share  # the same at all steps
+                s = s * (kept.to(s) / (1 - share))
             s = outputs[layer.name] = layer(s, self.n_steps)
         return outputs
 

@@ -48,26 +48,28 @@ class ClassifierTrainer(AbstractTrainer):
         self.epochs = Epochs(len(kept), config.batch_size, seed)
         rate = config.learning_rate
         self.optimisers = {"all": torch.optim.Adam(self.model.classifier.parameters(), lr=rate)}
+        self.replicas = {"classifier": self.model.classifier}
 
     def advance(self) -> dict[str, float]:
         """Do one update; where it is due, measure the validation accuracy and keep the weights if it is the highest."""
-        classifier = self.model.classifier.train()
+        self.model.classifier.train()
         set_rate(self.optimisers["all"], cosine(self.update, self.config.cosine_updates))
         chosen = self.epochs.batch(self.update)
         images = self.images[chosen]
         if self.config.augment:
             images = self.data.vary(images, self.random)
-        with precision(self.config.precision):
-            rates = classifier(images, self.random).float()
-        target = nn.functional.one_hot(self.labels[chosen], N_CLASSES).to(rates.dtype)
+        images, labels = self.here(images), self.here(self.labels[chosen])
+        with precision(self.config.precision, self.device.type):
+            rates = self.replicas["classifier"](images, self.random).float()
+        target = nn.functional.one_hot(labels, N_CLASSES).to(rates.dtype)
         loss = nn.functional.mse_loss(rates, target)
         self.descend("all", loss, "squared error of rates")
         self.update += 1
         if self.update % self.config.validate_every == 0:
             self._select()
-        right = (rates.argmax(1) == self.labels[chosen]).float().mean().item()
+        right = self.value((rates.argmax(1) == labels).float().mean())
         accuracy = self.model.validation_accuracy.item()
-        return {"loss": loss.item(), "batch_accuracy": right, "validation_accuracy": accuracy}
+        return {"loss": self.value(loss), "batch_accuracy": right, "validation_accuracy": accuracy}
 
     def _select(self) -> None:
         model = self.model
@@ -92,6 +94,7 @@ def count_right(
     classifier: Classifier, images: Float[Tensor, "n channel y x"], labels: Int[Tensor, " n"]
 ) -> int:
     """Return how many images have their largest rate at the true class, in evaluation mode; a tie goes to the first."""
+    device = next(classifier.parameters()).device
     classifier.eval()
     batches = zip(images.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True)
-    return sum(int((classifier(x).argmax(1) == y).sum()) for x, y in batches)
+    return sum(int((classifier(x.to(device)).argmax(1) == y.to(device)).sum()) for x, y in batches)

@@ -27,7 +27,7 @@ class InputMap:
 
     def __call__(self, images: Float[Tensor, "batch channel y x"]) -> Float[Tensor, "batch channel y x"]:
         """Return the images as the first layer takes them."""
-        scale, shift = (torch.tensor(x, dtype=images.dtype).view(-1, 1, 1) for x in (self.scale, self.shift))
+        scale, shift = (torch.tensor(x).view(-1, 1, 1).to(images) for x in (self.scale, self.shift))
         return images * scale + shift
 
     def fold(self, layer: spec.Layer) -> spec.Layer:

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from trained.latent_divergence import bernoulli_kld, gaussian_kld, mmd, mmd_rbf
+from trained.parallel import draw, gather, n_processes, part
 from trained.vae_config import VAEConfig
 from trained.vae_layers import DenseChain, hidden
 
@@ -86,7 +87,7 @@ class AutoregressiveLatent(AbstractLatent):
 
     def posterior(self, x: Latent, random: torch.Generator, scheduled: float = 0.0) -> Posterior:
         """Draw a latent for every image; see the class."""
-        picks = self.picks(x.shape[1], random)
+        picks = part(self.picks(x.shape[1] * n_processes(), random), axis=1).to(x.device)
         drawn = self._sequence(self.posterior_net, picks, x.detach())
         candidates = self._candidates(self.posterior_net(torch.cat([x, delayed(drawn)], -1)))
         z = pick(candidates, picks)
@@ -105,7 +106,7 @@ class AutoregressiveLatent(AbstractLatent):
         fed, stepper, before = [], self.prior_net.stepper(), torch.zeros_like(z[0])
         for t in range(self.n_steps):
             p = self._candidates(stepper(before)).mean(-1)
-            noise = TIE_NOISE * torch.randn(p.shape, generator=random, dtype=p.dtype)
+            noise = TIE_NOISE * draw(torch.randn, p.shape, random, dtype=p.dtype).to(p.device)
             before = (p + noise > 0.5).to(z.dtype) if own[t] else z[t]
             fed.append(before)
         return torch.stack(fed)
@@ -202,8 +203,9 @@ class RateLatent(AbstractLatent):
         """Draw spikes at the encoder's rates; the divergence is that of these rates from as many of the prior's."""
         rate = x.mean(0)
         z = bernoulli_spikes(rate, _uniform(x, random))
-        noise = torch.randn(rate.shape, generator=random, dtype=rate.dtype)
-        return Posterior(z, mmd_rbf(rate, torch.sigmoid(self.prior_net(noise))))
+        noise = draw(torch.randn, rate.shape, random, dtype=rate.dtype).to(rate.device)
+        prior = torch.sigmoid(self.prior_net(noise))
+        return Posterior(z, mmd_rbf(gather(rate), gather(prior)))
 
     def draw(self, n: int, random: torch.Generator) -> Latent:
         """Return the spikes of `n` samples: nothing behind them is random, so they are the generator's input."""
@@ -240,7 +242,7 @@ class RateLatent(AbstractLatent):
 
 
 def _uniform(like: Tensor, random: torch.Generator) -> Tensor:
-    return torch.rand(like.shape, generator=random, dtype=like.dtype)
+    return draw(torch.rand, like.shape, random, axis=1, dtype=like.dtype).to(like.device)
 
 
 class GaussianLatent(AbstractLatent):
@@ -255,7 +257,7 @@ class GaussianLatent(AbstractLatent):
     def posterior(self, x: Latent, random: torch.Generator, scheduled: float = 0.0) -> Posterior:
         """Draw real latents by reparameterisation."""
         mean, log_variance = self.mean(x[0]), self.log_variance(x[0])
-        noise = torch.randn(mean.shape, generator=random, dtype=mean.dtype)
+        noise = draw(torch.randn, mean.shape, random, dtype=mean.dtype).to(mean.device)
         z = mean + noise * torch.exp(log_variance / 2)
         return Posterior(z.unsqueeze(0), gaussian_kld(mean, log_variance))
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from study.network import LIF, LeakyIntegrator, Neuron, Shape
 from trained.analog import AnalogUnits
 from trained.average_pooling import average_pool
+from trained.batch_norm import BatchNorm
 from trained.decoder import AbstractDecoder
 from trained.max_pool import MaxPool
 from trained.neuron import Membrane
@@ -55,8 +56,7 @@ class Population(nn.Module):
         self.name, self.input_shape, self.shape, self.pool = name, input_shape, shape, pool
         self.scale = scale
         self.synapse = synapse
-        batch_norm = nn.BatchNorm1d if len(shape) == 1 else nn.BatchNorm2d
-        self.norm = batch_norm(shape[0]) if norm else None
+        self.norm = BatchNorm(shape[0]) if norm else None
         self.membrane = neuron if isinstance(neuron, AnalogUnits) else Membrane(neuron)
 
     def current(self, x: Float[Tensor, "time batch *unit"]) -> Tensor:

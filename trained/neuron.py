@@ -78,7 +78,7 @@ class Membrane(nn.Module):
             return None
         neuron: Any = self._neuron
         fixed = (neuron.decay, neuron.gain, getattr(neuron, "v_threshold", 0.0))
-        decay, gain, threshold = torch.tensor(fixed, dtype=torch.float64, device=learned.device)
+        decay, gain, threshold = torch.tensor(fixed, dtype=torch.float64).to(learned.device)
         if self.decay_weight is not None:
             share = torch.sigmoid(self.decay_weight.double())
             decay, gain = 1 - share, share if _complementary(neuron) else gain

@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
-from tqdm import tqdm
+from torch import Tensor, nn
 
-from study.commands import unknown
-from study.files import locked, sha256, write_text
-from study.provenance import ROOT, config_hash, provenance
-from trained.checkpoint import STATE_FILE, load_tensors, read, save_model, write
+from study.files import sha256, write_text
+from study.provenance import ROOT, config_hash
+from trained import parallel
+from trained.checkpoint import STATE_FILE, load_tensors, read, write
 from trained.config import RunConfig, to_json, to_mapping
 from trained.model import AbstractModel
-from trained.process import N_THREADS, prepare
-from trained.sheet import save_sheet
 
 METRICS_FILE = "metrics.jsonl"
-SHEET_FILE = "samples.png"
-N_SHEET = 64
 # Modules on which the result of an update depends, whatever is trained; every trainer adds its own.
 DECISIVE = (
-    *(f"trained/{m}.py" for m in ("config", "data", "faces", "network", "neuron", "surrogate", "process", "training")),
+    *(
+        f"trained/{m}.py"
+        for m in ("config", "data", "faces", "network", "neuron", "surrogate", "process", "training")
+    ),
     *(f"trained/{m}.py" for m in ("scan", "scan_kernel", "scan_plain", "average_pooling", "max_pool")),
+    *(f"trained/{m}.py" for m in ("batch_norm", "parallel")),
     *("trained/scan.cpp", "study/images.py", "study/network/neurons.py"),
 )
 
@@ -37,9 +34,10 @@ DECISIVE = (
 class AbstractTrainer(ABC):
     """One run: model, optimisers, random stream and the number of finished updates.
 
-    A family's trainer sets `model` and `optimisers` in its constructor and says what one update is. Everything that an
-    update draws comes from `random`, and everything that it changes is in `model`, `optimisers` and `random`: then a run
-    that was interrupted and goes on equals one that was not, bit for bit.
+    A family's trainer sets `model`, `optimisers` and `replicas` in its constructor and says what one update is. Everything
+    that an update draws comes from `random`, and everything that it changes is in `model`, `optimisers` and `random`: then
+    a run that was interrupted and goes on equals one that was not, bit for bit. In several processes, or on a GPU, an
+    update draws for the whole batch, takes this process's `part` to `device`, and goes through `replicas`.
 
     Parameters
     ----------
@@ -52,12 +50,38 @@ class AbstractTrainer(ABC):
     draws_sheet: ClassVar[bool] = True  # whether the model makes images
     model: AbstractModel
     optimisers: dict[str, torch.optim.Optimizer]
+    # What an update runs forward to its loss, by name. A trainer that has none trains on a CPU, in one process.
+    replicas: dict[str, nn.Module]
 
     def __init__(self, config: RunConfig, seed: int):
         self.config, self.seed = config, seed
         self.random = torch.Generator().manual_seed(seed)
         self.update = 0
         self.metrics: list[dict[str, float]] = []
+        self.device = torch.device("cpu")
+        self.replicas = {}
+
+    def place(self, device: torch.device) -> None:
+        """Move the model to `device` and connect it with those of other processes; call once, before anything else.
+
+        Raises
+        ------
+        ValueError
+            If this family trains on a CPU and in one process only.
+        """
+        n = parallel.n_processes()
+        if not self.replicas and (n > 1 or device.type != "cpu"):
+            raise ValueError(
+                f"{self.config.name}: {self.config.family} trains in one process on a CPU, not in {n} on {device.type}; "
+                "start it without torchrun and with --device cpu."
+            )
+        self.device = device
+        self.model.to(device)
+        self.replicas = {name: parallel.replicate(module) for name, module in self.replicas.items()}
+
+    def here(self, whole: Tensor) -> Tensor:
+        """Return this process's part of a batch, on its device."""
+        return parallel.part(whole).to(self.device)
 
     @abstractmethod
     def advance(self) -> dict[str, float]:
@@ -73,18 +97,23 @@ class AbstractTrainer(ABC):
         Raises
         ------
         ValueError
-            If the loss is NaN or infinite; nothing is changed then.
+            If the loss is NaN or infinite, in any process; nothing is changed then.
         """
-        if not math.isfinite(loss.item()):
+        value = self.value(loss)
+        if not math.isfinite(value):
             rates = [name for name in vars(self.config) if name.startswith("learning_rate")]
             smaller = f"--set {rates[0]}={getattr(self.config, rates[0]) / 2:g}" if rates else "another seed"
             raise ValueError(
-                f"{term} is {loss.item()} at update {self.update + 1} of {self.config.name}; the last checkpoint is "
+                f"{term} is {value} at update {self.update + 1} of {self.config.name}; the last checkpoint is "
                 f"kept; train into another --out with a smaller rate, for example {smaller}."
             )
         self.optimisers[optimiser].zero_grad(set_to_none=True)
         loss.backward()
         self.optimisers[optimiser].step()
+
+    def value(self, loss: Tensor) -> float:
+        """Return a mean over the batch as a number: that of all processes' parts."""
+        return parallel.mean(loss.detach()).item()
 
     def code_hash(self) -> str:
         """Return a hash of the code that training depends on: a state made by other code is another run."""
@@ -158,95 +187,3 @@ def _differences(config: RunConfig, header: dict[str, str]) -> str:
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-
-
-IF_CHANGED = ("stop", "restart", "continue")
-
-
-def train(
-    kind: type[AbstractTrainer], config: RunConfig, seed: int, run: Path, if_changed: str = "stop"
-) -> Path:
-    """Train to `config.n_updates`, from the beginning or from the state found in `run`.
-
-    Parameters
-    ----------
-    kind : class of AbstractTrainer
-    config : RunConfig
-    seed : int
-    run : Path
-        Run folder; receives model.safetensors, state.safetensors, metrics.jsonl and, from generators, samples.png.
-    if_changed : "stop", "restart" or "continue"
-        What to do with a state that other code made: refuse, begin again, or go on all the same.
-
-    Returns
-    -------
-    Path
-        `run`.
-
-    Raises
-    ------
-    ValueError
-        If the folder belongs to another configuration or has more updates already, cannot be written, or a loss is
-        not finite.
-    """
-    prepare()
-    start = time.monotonic()
-    with locked(run / ".lock"):
-        trainer = kind(config, seed)
-        if (run / STATE_FILE).exists() and usable_state(run, trainer.code_hash(), if_changed):
-            trainer.load(run)
-        if trainer.update > config.n_updates:
-            raise ValueError(
-                f"{run} has {trainer.update} updates already, but n_updates is {config.n_updates}; choose another --out "
-                "to train for fewer."
-            )
-        _train_on(trainer, run)
-        model = trainer.finished()
-        facts = provenance(
-            to_mapping(config), seconds=time.monotonic() - start, seed=seed, torch_threads=N_THREADS
-        )
-        if trainer.draws_sheet:
-            save_sheet(model.sample(N_SHEET, seed), run / SHEET_FILE)
-        save_model(model, run, facts)
-    return run
-
-
-def usable_state(run: Path, code_hash: str, if_changed: str) -> bool:
-    """Return whether to go on from the state in `run`; False is to begin again.
-
-    Raises
-    ------
-    ValueError
-        If other code made it and `if_changed` is "stop", or `if_changed` is unknown.
-    """
-    if if_changed not in IF_CHANGED:
-        raise unknown("--if-changed", if_changed, IF_CHANGED)
-    same = read(run / STATE_FILE, "training state").header.get("code_hash") == code_hash
-    if same or if_changed == "continue":
-        return True
-    if if_changed == "stop":
-        raise ValueError(
-            f"{run} was trained by other code than this; --if-changed restart begins again, "
-            "--if-changed continue goes on all the same."
-        )
-    print(f"{run} was trained by other code than this: beginning again")
-    return False
-
-
-def _train_on(trainer: AbstractTrainer, run: Path) -> None:
-    config = trainer.config
-    bar = tqdm(
-        total=config.n_updates,
-        initial=trainer.update,
-        desc=f"{config.name} seed {trainer.seed}",
-        unit="update",
-        mininterval=float(os.environ.get("TQDM_MININTERVAL", "1")),
-    )
-    with bar:
-        while trainer.update < config.n_updates:
-            losses = trainer.advance()
-            bar.update()
-            if trainer.update % config.checkpoint_every == 0 or trainer.update == config.n_updates:
-                trainer.metrics.append({"update": trainer.update, **losses})
-                trainer.save(run)
-                bar.set_postfix({k: f"{v:.3f}" for k, v in losses.items()})

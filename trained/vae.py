@@ -51,6 +51,12 @@ class VAE(AbstractModel):
         posterior = self.latent.posterior(self.encoder(images), random, scheduled)
         return self.generator(posterior.z), posterior.divergence
 
+    def forward(
+        self, images: Float[Tensor, "batch colour y x"], random: torch.Generator, scheduled: float = 0.0
+    ) -> tuple[Float[Tensor, "batch colour y x"], Float[Tensor, ""]]:
+        """Return what `reconstruct` does."""
+        return self.reconstruct(images, random, scheduled)
+
     @property
     def roles(self) -> tuple[str, ...]:  # type: ignore[override]
         """Names of the networks that can be exported; the analog twin has none."""

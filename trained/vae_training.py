@@ -50,6 +50,7 @@ class VAETrainer(AbstractTrainer):
         self.images, self.validation = split(training_images(config), config.n_validation)
         self.epochs = Epochs(len(self.images), config.batch_size, seed)
         self.optimisers = {"all": torch.optim.AdamW(self._groups(), lr=config.learning_rate)}
+        self.replicas = {"vae": self.model}
 
     def _groups(self) -> list[dict]:
         prior = list(self.model.latent.parameters()) if isinstance(self.model.latent, RateLatent) else []
@@ -67,14 +68,14 @@ class VAETrainer(AbstractTrainer):
         self.model.train()
         set_rate(self.optimisers["all"], cosine(self.update, self.config.cosine_updates))
         whole = self.images[self.epochs.batch(self.update)]
-        images = mirrored(whole, self.random) if self.config.mirror else whole
-        with precision(self.config.precision):
-            made, divergence = self.model.reconstruct(images, self.random, self._scheduled())
+        images = self.here(mirrored(whole, self.random) if self.config.mirror else whole)
+        with precision(self.config.precision, self.device.type):
+            made, divergence = self.replicas["vae"](images, self.random, self._scheduled())
         error = 4 * nn.functional.mse_loss(made.float(), images)  # of images in [-1, 1]
         loss = error + self.config.divergence_weight * divergence
         self.descend("all", loss, "reconstruction error + divergence")
         self.update += 1
-        return {"mse": error.item(), "divergence": divergence.item()}
+        return {"mse": self.value(error), "divergence": self.value(divergence)}
 
     def _scheduled(self) -> float:
         if not self.config.scheduled_sampling:

@@ -15,7 +15,7 @@ import torch
 from study import images
 from study import network as spec
 from tests.trained.described import simulate
-from trained import classifier_training, runs, training
+from trained import classifier_training, runs
 from trained.checkpoint import MODEL_FILE, read
 from trained.classifier import ClassifierModel
 from trained.classifier_config import ClassifierConfig
@@ -178,7 +178,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, name: str)
     a, b = (read(run / MODEL_FILE, "checkpoint").tensors for run in (whole, parts))
     assert a.keys() == b.keys()
     assert all(torch.equal(a[k], b[k]) for k in a)
-    assert not (whole / training.SHEET_FILE).exists()  # a classifier draws nothing
+    assert not (whole / runs.SHEET_FILE).exists()  # a classifier draws nothing
 
 
 def test_the_classifier_learns() -> None:

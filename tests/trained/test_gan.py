@@ -15,7 +15,7 @@ from study.stimuli import Stimuli, save_stimuli
 from trained.analog import AnalogUnits
 from trained.config import override
 from trained.configurations import CONFIGS, named_config
-from trained.gan import GanTrainer
+from trained.gan import CriticLoss, GanTrainer
 from trained.gan_config import GanConfig
 from trained.gan_configurations import single_steps
 from trained.gan_network import GanModel
@@ -112,22 +112,31 @@ def test_without_reset_equals_twice_as_many_steps() -> None:
 def test_gradient_penalty_of_an_analog_linear_critic_is_known() -> None:
     """A score w·x has the gradient w everywhere: the penalty is (|w| - 1)^2."""
     config = dataclasses.replace(
-        TINY, critic="analog", critic_architecture="mlp", critic_dense_norm=False, critic_hidden=1
+        TINY,
+        critic="analog",
+        critic_architecture="mlp",
+        critic_dense_norm=False,
+        critic_hidden=1,
+        gradient_penalty=10.0,
     )
-    trainer = GanTrainer(config, 0)
-    first, second = (population.synapse for population in trainer.model.critic.chain)
+    critic = GanModel(config).critic
+    first, second = (population.synapse for population in critic.chain)
     with torch.no_grad():
         first.bias.fill_(1000.0)  # the LeakyReLU's slope is 1 everywhere
         second.weight.fill_(1.0)
     norm = first.weight.norm()
     images = torch.rand(2, 8, 1, 16, 16)
-    assert torch.isclose(trainer._slope(*images), (norm - 1) ** 2, atol=1e-5)
+    loss, without = (CriticLoss(critic, config)(*images, share) for share in (torch.rand(8, 1, 1, 1), None))
+    assert torch.isclose(loss - without, 10 * (norm - 1) ** 2, rtol=1e-4)
 
 
 def test_gradient_penalty_reaches_the_weights_of_a_spiking_critic() -> None:
-    trainer = GanTrainer(TINY, 0)
-    trainer._slope(*torch.rand(2, 4, 1, 16, 16)).backward()
-    weight = trainer.model.critic.chain[0].synapse.weight
+    critic = GanModel(TINY).critic
+    loss = CriticLoss(critic, dataclasses.replace(TINY, gradient_penalty=10.0))
+    share = torch.rand(4, 1, 1, 1)
+    images = torch.rand(2, 4, 1, 16, 16)
+    (loss(*images, share) - loss(*images, None)).backward()
+    weight = critic.chain[0].synapse.weight
     assert weight.grad is not None
     assert weight.grad.abs().max() > 0
 

@@ -37,7 +37,7 @@ def assert_same(a: Path, b: Path) -> None:
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert (a / training.METRICS_FILE).read_bytes() == (b / training.METRICS_FILE).read_bytes()
-    assert (a / training.SHEET_FILE).read_bytes() == (b / training.SHEET_FILE).read_bytes()
+    assert (a / runs.SHEET_FILE).read_bytes() == (b / runs.SHEET_FILE).read_bytes()
 
 
 def longer(n_updates: int) -> GanConfig:
@@ -123,10 +123,10 @@ def test_a_state_of_other_code_is_refused_restarted_or_continued(
         ValueError, match=r"was trained by other code than this; --if-changed restart begins again"
     ):
         runs.train(longer(4), 0, tmp_path)
-    assert training.usable_state(tmp_path, "other", "continue")
-    assert not training.usable_state(tmp_path, "other", "restart")
+    assert runs.usable_state(tmp_path, "other", "continue")
+    assert not runs.usable_state(tmp_path, "other", "restart")
     runs.train(longer(2), 0, tmp_path, if_changed="restart")
-    assert training.usable_state(tmp_path, "other", "stop")
+    assert runs.usable_state(tmp_path, "other", "stop")
 
 
 def test_the_untrained_twin_shares_the_initial_weights_and_has_calibrated_norms(tmp_path: Path) -> None:
