@@ -79,12 +79,8 @@ def _differences(results: Results) -> Iterator[str]:
     level = main_level(results)
     rows = [r for r in _mean_rows(results) if r.level == level and math.isfinite(r.difference)]
     if rows:
-        others = sorted({r.twin for r in rows})
-        what = (
-            "Trained minus untrained"
-            if all(CONTROL in name for name in others)
-            else f"Minus {', '.join(others)}"
-        )
+        others = sorted({r.twin for r in rows if r.twin and CONTROL not in r.twin})
+        what = f"Minus {', '.join(others)}" if others else "Trained minus untrained"
         yield f"{what} ({level}; 95 % intervals of the difference; p is two-sided)"
     for variant, network, layer in dict.fromkeys((r.variant, r.network, r.layer) for r in rows):
         same = [r for r in rows if (r.variant, r.network, r.layer) == (variant, network, layer)]
