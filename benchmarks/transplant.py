@@ -6,12 +6,14 @@
 RUN is a run folder, or the name of a configuration, whose untrained critic is then taken (batch norm set by 512 images).
 Every way runs in a process of its own; its peak memory is that of its largest process. Images are random patches of the
 photographs inside scikit-image and scikit-learn. `--one-by-one N` times Brian2's straightforward way on N images and scales
-its runs (not its build) to all of them. Ends with an error if any image's spike counts differ. `--json FILE` keeps the numbers.
+its runs (not its build) to all of them. `--processes N` lets ours split the images over N processes; the other ways have one.
+Ends with an error if any image's spike counts differ. `--json FILE` keeps the numbers.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import pickle
 import resource
@@ -73,30 +75,31 @@ def load_critic(run: str) -> Any:
 # ------------------------------------------------------------------------------------------- the ways, each in a process
 
 
-def ours(folder: Path, images: np.ndarray) -> dict[str, Any]:
+def ours(folder: Path, images: np.ndarray, n_processes: int = 1) -> dict[str, Any]:
     """Simulate with `bio`, twice: the first run compiles."""
     from bio.simulate import simulate
 
     network = load_network(folder / "critic.safetensors")
     begun = time.perf_counter()
     simulate(network, images[:1], "exact", "cpp_standalone", progress=False)
-    simulate(network, images, "exact", "cpp_standalone", progress=False)
+    show = functools.partial(simulate, network, images, "exact", "cpp_standalone", n_processes=n_processes)
+    show(progress=False)
     cold = time.perf_counter() - begun
     begun = time.perf_counter()
-    found = simulate(network, images, "exact", "cpp_standalone", progress=False)
+    found = show(progress=False)
     seconds = time.perf_counter() - begun
     counts = {name: values.sum(axis=(1, 2)) for name, values in found.counts.items()}
     return {"build_s": max(0.0, cold - seconds), "run_s": seconds, "counts": counts}
 
 
-def one_by_one(folder: Path, images: np.ndarray) -> dict[str, Any]:
+def one_by_one(folder: Path, images: np.ndarray, n_processes: int = 1) -> dict[str, Any]:
     """Simulate with explicit synapses, one run per image."""
     from explicit_synapses import simulate_one_by_one
 
     return simulate_one_by_one(load_network(folder / "critic.safetensors"), images)
 
 
-def through_torch(folder: Path, images: np.ndarray) -> dict[str, Any]:
+def through_torch(folder: Path, images: np.ndarray, n_processes: int = 1) -> dict[str, Any]:
     """Run the trained model in float64, 118 images at a time."""
     import torch
 
@@ -117,27 +120,27 @@ def through_torch(folder: Path, images: np.ndarray) -> dict[str, Any]:
     }
 
 
-FUNCTIONS: dict[str, Callable[[Path, np.ndarray], dict[str, Any]]] = {
+FUNCTIONS: dict[str, Callable[[Path, np.ndarray, int], dict[str, Any]]] = {
     "ours": ours,
     "one by one": one_by_one,
     "torch": through_torch,
 }
 
 
-def measure_here(way: str, folder: Path, n_images: int) -> None:
+def measure_here(way: str, folder: Path, n_images: int, n_processes: int) -> None:
     """Measure one way in this process and leave the result in `folder`."""
     images = np.load(folder / "images.npy")[:n_images]
-    result = FUNCTIONS[way](folder, images)
+    result = FUNCTIONS[way](folder, images, n_processes)
     peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     result["peak_mb"] = max(peaks) * 1024 / 1e6
     result["images"] = len(images)
     (folder / f"{way}.pickle").write_bytes(pickle.dumps(result))
 
 
-def measure(way: str, folder: Path, n_images: int) -> dict[str, Any]:
+def measure(way: str, folder: Path, n_images: int, n_processes: int) -> dict[str, Any]:
     """Measure one way in a process of its own."""
     command = [sys.executable, __file__, "--measure", way, str(folder), "--images", str(n_images)]
-    subprocess.run(command, check=True)
+    subprocess.run([*command, "--processes", str(n_processes)], check=True)
     found: dict[str, Any] = pickle.loads((folder / f"{way}.pickle").read_bytes())
     return found
 
@@ -188,11 +191,12 @@ def main() -> None:
     parser.add_argument("run", help="run folder, or a configuration's name")
     parser.add_argument("--images", type=int, default=1180)
     parser.add_argument("--one-by-one", type=int, help="images of the straightforward way; default: all")
+    parser.add_argument("--processes", type=int, default=1, help="of ours; default %(default)s")
     parser.add_argument("--measure", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--json", help="keep the numbers here")
     arguments = parser.parse_args()
     if arguments.measure:
-        measure_here(arguments.measure, Path(arguments.run), arguments.images)
+        measure_here(arguments.measure, Path(arguments.run), arguments.images, arguments.processes)
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -201,7 +205,10 @@ def main() -> None:
         network = load_network(folder / "critic.safetensors")
         np.save(folder / "images.npy", patches(arguments.images, network.input_shape))
         few = min(arguments.images, arguments.one_by_one or arguments.images)
-        found = {way: measure(way, folder, few if way == "one by one" else arguments.images) for way in WAYS}
+        found = {
+            way: measure(way, folder, few if way == "one by one" else arguments.images, arguments.processes)
+            for way in WAYS
+        }
         report(network, found, arguments.images, events_and_loop(network, found["ours"]["counts"], folder))
     if arguments.json:
         kept = {way: {k: v for k, v in result.items() if k != "counts"} for way, result in found.items()}

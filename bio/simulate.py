@@ -6,7 +6,7 @@ import functools
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from tqdm import tqdm
@@ -25,6 +25,8 @@ from study.responses import Responses
 
 # Spikes are kept until a batch ends: 12 bytes each, twice while a C++ vector grows, should every unit always fire.
 BATCH_BYTES = 400e6
+
+Reduced = tuple[dict[str, np.ndarray], np.ndarray]  # counts by layer, and the readout
 
 
 def simulate(
@@ -150,7 +152,7 @@ def _run(
     batches: list[np.ndarray],
     n_processes: int,
     progress: bool,
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
+) -> Reduced:
     """Return ({layer: counts (presentation, step, unit)}, readout (presentation, step, unit))."""
     run, lock = find_backend(backend), threading.Lock()
     total = sum(map(len, batches))
@@ -169,10 +171,24 @@ def _run(
         job = make_job(
             presentation, level, timing, batches, min(n_processes, len(batches)), advance, bar.set_postfix_str
         )
-        network = presentation.network
-        parts = [reduce_batch(network, level, timing, batch, len(batches[0])) for batch in run(job)]
-    counts = {name: np.concatenate([part[0][name] for part in parts]) for name in parts[0][0]}
-    return counts, np.concatenate([part[1] for part in parts])
+        network, size = presentation.network, len(batches[0])
+        return _gather((reduce_batch(network, level, timing, batch, size) for batch in run(job)), total)
+
+
+def _gather(parts: Iterator[Reduced], total: int) -> Reduced:
+    """Put batches one behind the other as they come; only one of them is in memory beside the whole."""
+    counts: dict[str, np.ndarray] = {}
+    readout, done = np.empty(0), 0
+    for some, voltages in parts:
+        if not done:
+            counts = {name: np.empty((total, *x.shape[1:]), x.dtype) for name, x in some.items()}
+            readout = np.empty((total, *voltages.shape[1:]), voltages.dtype)
+        here = slice(done, done + len(voltages))
+        for name, values in some.items():
+            counts[name][here] = values
+        readout[here] = voltages
+        done += len(voltages)
+    return counts, readout
 
 
 def _nothing(_: object) -> None:
