@@ -130,11 +130,8 @@ def _contrasts(results: Results) -> Table:
     """Return trained minus untrained: what the study asks."""
     rows = [r for r in results.table if math.isfinite(r.difference)]
     ordered = sorted(rows, key=lambda r: (r.site != results.mean_site, not r.is_mean))
-    title = (
-        "Trained minus untrained"
-        if all(CONTROL in r.twin for r in rows)
-        else "Models minus others (column twin)"
-    )
+    others = any(r.twin and CONTROL not in r.twin for r in rows)
+    title = "Models minus others (column twin)" if others else "Trained minus untrained"
     return _table(title, CONTRAST, ordered)
 
 
