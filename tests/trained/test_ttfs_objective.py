@@ -59,7 +59,8 @@ def test_the_gradient_is_the_error_of_the_equations() -> None:
 
 def test_only_hidden_spikes_after_the_decision_cost() -> None:
     hidden = torch.tensor([[5.0, 20.0, 60.0, 100.0]], requires_grad=True)
-    loss = late(hidden, torch.tensor([[20.0]]), T_MAX)
+    assert late(hidden, torch.tensor([[20.0]]), T_MAX, torch.tensor([[False]])).item() == 0
+    loss = late(hidden, torch.tensor([[20.0]]), T_MAX, torch.tensor([[True]]))
     loss.backward()
     assert loss.item() == pytest.approx(40**2 / 200)
     assert hidden.grad is not None

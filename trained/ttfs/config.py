@@ -74,6 +74,9 @@ class TTFSClassifierConfig(TTFSConfig):
         hard an aggressive objective pulls.
     late_weight : float
         Weight of the hidden spikes after the decision, which an aggressive objective may push out of the window.
+    late_if_won : bool
+        Whether they are pushed only where the race is won by the margin: elsewhere the error's gradient keeps its
+        direction.
     hidden_mean, hidden_sd, output_mean, output_sd : float
         Of the Gaussian initial weights of the two layers, in units of the membrane.
     learning_rate_hidden, learning_rate_output : float
@@ -91,6 +94,7 @@ class TTFSClassifierConfig(TTFSConfig):
     undecided_weight: float = 5.0
     won_weight: float = 0.0
     late_weight: float = 0.0
+    late_if_won: bool = False
     hidden_mean: float = 1.0
     hidden_sd: float = 2.0
     output_mean: float = 0.5

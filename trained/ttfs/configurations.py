@@ -32,6 +32,12 @@ CANDIDATES: dict[str, dict[str, object]] = {
     "share-late": {"objective": "aggressive-share", "advance": 0.1, "late_weight": 0.3},
     "share-late-0.1": {"objective": "aggressive-share", "advance": 0.1, "late_weight": 0.1},
     "share-late-0.05": {"objective": "aggressive-share", "advance": 0.1, "late_weight": 0.05},
+    "share-late-if-won": {
+        "objective": "aggressive-share",
+        "advance": 0.1,
+        "late_weight": 0.05,
+        "late_if_won": True,
+    },
     "share-late-0.03": {"objective": "aggressive-share", "advance": 0.1, "late_weight": 0.03},
 }
 

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
@@ -107,13 +107,17 @@ def gradient_lengths(
 
 
 def late(
-    hidden: Float[Tensor, "batch unit"], decision: Float[Tensor, "batch 1"], t_max: int
+    hidden: Float[Tensor, "batch unit"],
+    decision: Float[Tensor, "batch 1"],
+    t_max: int,
+    counted: Bool[Tensor, "batch 1"],
 ) -> Float[Tensor, ""]:
     """Return Σ (t_max - t)^2 / (2 t_max) over the hidden spikes after the decision, whose target is silence.
 
-    They cost a spike and can change nothing; ours, for the same reason as the aggressive targets.
+    They cost a spike and can change nothing; ours, for the same reason as the aggressive targets. Of the samples that
+    are `counted` only.
     """
-    after = (hidden > decision) & (hidden < t_max)
+    after = (hidden > decision) & (hidden < t_max) & counted
     return ((t_max - hidden).square() * after).sum() / (2 * t_max)
 
 

@@ -48,12 +48,15 @@ class TTFSClassifierTrainer(AbstractTrainer):
         strength = torch.ones(len(batch), 1) if config.normalise else None
         hidden, output = self.model.network(times, strength)
         wanted = self._wanted(config.objective, output.detach(), label)
+        modest = self._wanted("s4nn", output.detach(), label)
         if strength is not None:
-            strength.copy_(self._lengths(output.detach(), label))
+            strength.copy_(self._lengths(output.detach(), modest))
         loss = squared(output, wanted, config.t_max)
         decision = output.detach().amin(1, keepdim=True)
         if config.late_weight:
-            loss = loss + config.late_weight * late(hidden, decision, config.t_max)
+            won = (modest == output.detach()).all(1, keepdim=True)
+            counted = won if config.late_if_won else torch.ones_like(won)
+            loss = loss + config.late_weight * late(hidden, decision, config.t_max, counted)
         self.descend("all", loss, "temporal loss")
         self.update += 1
         return {"loss": loss.item() / len(batch), "decision_step": decision.mean().item()}
@@ -62,11 +65,11 @@ class TTFSClassifierTrainer(AbstractTrainer):
         config = self.config
         return targets(output, label, OBJECTIVES[objective], config.t_max, config.margin, config.advance)
 
-    def _lengths(self, output: Tensor, label: Tensor) -> Tensor:
-        config, wanted = self.config, self._wanted("s4nn", output, label)
+    def _lengths(self, output: Tensor, modest: Tensor) -> Tensor:
+        config = self.config
         unit = config.margin if config.graded else 0
         return gradient_lengths(
-            output, wanted, config.t_max, unit, config.undecided_weight, config.won_weight
+            output, modest, config.t_max, unit, config.undecided_weight, config.won_weight
         )
 
     def finished(self) -> TTFSClassifier:
