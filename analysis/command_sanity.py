@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+import numpy as np
+
 from analysis.sanity import EFFECTS, session_checks, stimulus_effects
+from analysis.sanity_sites import agreement_checks, site_lines
 from analysis.scenes import find_scenes
 from study.manifest import locate
 
-WHAT = ("session", "stimuli")
+WHAT = ("session", "sites", "stimuli")
 
 
 def add(commands: Any) -> None:
@@ -20,14 +23,14 @@ def add(commands: Any) -> None:
         nargs="?",
         choices=WHAT,
         default=WHAT[0],
-        help="session: reliability, decoding, RDM (default); stimuli: what views and luminance do to the pixel baseline",
+        help="session: reliability, decoding, RDM (default); sites: cells, reliability, baselines, agreement; stimuli: what views and luminance do to the pixel baseline",
     )
     parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> int:
     """Print the numbers; status 1 if one that must agree does not."""
-    return {"session": _session, "stimuli": _stimuli}[arguments.what]()
+    return {"session": _session, "sites": _sites, "stimuli": _stimuli}[arguments.what]()
 
 
 def _session() -> int:
@@ -38,11 +41,27 @@ def _session() -> int:
     return int(any(check.failed for check in checks))
 
 
-def _stimuli() -> int:
+def _sites() -> int:
+    lines = list(site_lines(_scenes()))
+    print(f"{'':14}cells           reliability      pixels           gabor            ours (reference)")
+    for line in lines:
+        print(line)
+    agreement = list(agreement_checks())
+    for check in agreement:
+        print(check)
+    return int(any(check.failed for check in (*agreement, *(c for line in lines for c in line.checks))))
+
+
+def _scenes() -> np.ndarray:
     scenes = find_scenes()
     if scenes is None:
-        locate("allen-natural-scenes")  # says how to get them
-        return 1
+        locate("allen-natural-scenes")  # raises, and says how to get them
+        raise FileNotFoundError("the natural scenes are not where the data manifest says.")
+    return scenes
+
+
+def _stimuli() -> int:
+    scenes = _scenes()
     print(
         f"mean Spearman over 12 good sites and over all 20: {'; '.join(EFFECTS)}; share of pixels at black or white"
     )

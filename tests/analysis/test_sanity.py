@@ -7,6 +7,7 @@ import pytest
 
 from analysis.__main__ import main
 from analysis.sanity import Check, nearest_mean
+from analysis.sanity_sites import SiteLine
 from study.manifest import find
 
 NEEDED = ("allen-session-636930038", "allen-site-similarity")
@@ -33,3 +34,32 @@ def test_the_real_session_gives_the_reference_numbers(capsys):
     said = capsys.readouterr().out
     assert said.count(" agrees ") == 9
     assert "DIFFERS" not in said
+
+
+@pytest.mark.skipif(
+    any(find(name) is None for name in ("allen-site-similarity", "allen-natural-scenes")),
+    reason="the sites' RDMs and the scenes are not at hand",
+)
+def test_the_real_sites_give_the_reference_table(capsys):
+    assert main(["sanity", "sites"]) == 0
+    said = capsys.readouterr().out
+    assert len(said.splitlines()) == 1 + 21 + 3
+    assert "!" not in said
+    assert said.count(" agrees ") == 3
+
+
+def test_a_site_that_differs_is_marked():
+    checks = (
+        Check("cells", 9, 9, 0),
+        Check("trial reliability", 0.9, 0.9, 0.01),
+        Check("pixels", 0.2, 0.1, 0.01),
+    )
+    assert str(SiteLine("VISp_layer4", checks)).split() == [
+        "VISp_layer4",
+        "9",
+        "(9)",
+        "0.900",
+        "(0.900)",
+        "0.200",
+        "(0.100)!",
+    ]
