@@ -57,52 +57,62 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--baselines", nargs="+", default=list(BASELINES), choices=list(BASELINES), metavar="NAME"
     )
-    parser.add_argument("--distance", default="correlation", help=", ".join(ALL_DISTANCES))
-    parser.add_argument(
+    _add_rdms(parser)
+    _add_comparison(parser)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True, metavar="rsa.csv")
+    parser.add_argument("--rdms", type=Path, metavar="rdms.nc", help="also write the model RDMs, for figures")
+    parser.set_defaults(handler=handle)
+
+
+def _add_rdms(parser: Any) -> None:
+    group = parser.add_argument_group("how RDMs are made")
+    group.add_argument("--distance", default="correlation", help=", ".join(ALL_DISTANCES))
+    group.add_argument(
         "--site-distance", help="make the sites' RDMs anew from single trials; default: as they were recorded"
     )
-    parser.add_argument(
+    group.add_argument(
         "--cell-class",
         help=f"split sites by what is known of their cells ({', '.join(CELL_CLASSES)}); needs single trials",
     )
-    parser.add_argument(
+    group.add_argument(
         "--noise", default="ledoit-wolf", help=f"for mahalanobis and crossnobis: {', '.join(COVARIANCES)}"
     )
-    parser.add_argument("--split", default="none", help=f"layers into parts: {', '.join(SPLITS)}")
-    parser.add_argument("--channel-groups", type=int, default=4, help="of --split channels (default 4)")
-    parser.add_argument(
+    group.add_argument("--split", default="none", help=f"layers into parts: {', '.join(SPLITS)}")
+    group.add_argument("--channel-groups", type=int, default=4, help="of --split channels (default 4)")
+    group.add_argument(
         "--silent", default="exclude", help=f"stimuli without a pattern: {', '.join(SILENT_RULES)}"
     )
-    parser.add_argument(
+    group.add_argument(
         "--window", nargs=2, type=float, metavar=("START", "STOP"), help="ms; default: everything"
     )
-    parser.add_argument("--metric", default="spearman", help=", ".join(METRICS))
-    parser.add_argument("--ceiling", default="sites", help=", ".join(CEILINGS))
-    parser.add_argument(
+
+
+def _add_comparison(parser: Any) -> None:
+    group = parser.add_argument_group("how they are compared")
+    group.add_argument("--metric", default="spearman", help=", ".join(METRICS))
+    group.add_argument("--ceiling", default="sites", help=", ".join(CEILINGS))
+    group.add_argument(
         "--interval", default="corrected", help=f"how intervals are made: {', '.join(INTERVALS)}"
     )
-    parser.add_argument(
+    group.add_argument(
         "--against",
         default="",
         metavar="NAME",
         help="what `difference` is taken from: a model, a variant of the same seed, or a baseline such as "
         "baseline/gabor-raw (default: the untrained twin)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--best-layer",
         default="images",
         help=f"what chooses the layer of `best-layer`, on other images: {', '.join(CHOOSERS)}",
     )
-    parser.add_argument("--bootstrap", type=int, default=1000, help="samples of the images (default 1000)")
-    parser.add_argument("--permutations", type=int, default=1000, help="of the image labels (default 1000)")
-    parser.add_argument("--good-cells", type=int, default=100, help="cells of a good site (default 100)")
-    parser.add_argument(
+    group.add_argument("--bootstrap", type=int, default=1000, help="samples of the images (default 1000)")
+    group.add_argument("--permutations", type=int, default=1000, help="of the image labels (default 1000)")
+    group.add_argument("--good-cells", type=int, default=100, help="cells of a good site (default 100)")
+    group.add_argument(
         "--good-ceiling", type=float, default=0.7, help="trial reliability of a good site (default 0.7)"
     )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, required=True, metavar="rsa.csv")
-    parser.add_argument("--rdms", type=Path, metavar="rdms.nc", help="also write the model RDMs, for figures")
-    parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> None:
@@ -118,19 +128,7 @@ def handle(arguments: argparse.Namespace) -> None:
         arguments.split,
         arguments.channel_groups,
     )
-    choices = RsaChoices(
-        arguments.metric,
-        arguments.ceiling,
-        arguments.bootstrap,
-        arguments.permutations,
-        arguments.seed,
-        arguments.silent,
-        arguments.good_cells,
-        arguments.good_ceiling,
-        arguments.interval,
-        arguments.best_layer,
-        arguments.against,
-    )
+    choices = _choices(arguments)
     recording = _recording(arguments)
     files = named_files(arguments.responses)
     models = [m for name, path in files for m in layer_rdms(name, path, recording.stimulus, rdm_choices)]
@@ -147,6 +145,22 @@ def handle(arguments: argparse.Namespace) -> None:
         facts["simulated"] = str(recording.simulated).lower()
         save_rdms(models, recording.stimulus, arguments.rdms, facts)
     _tell(rows, recording, arguments.out)
+
+
+def _choices(arguments: argparse.Namespace) -> RsaChoices:
+    return RsaChoices(
+        arguments.metric,
+        arguments.ceiling,
+        arguments.bootstrap,
+        arguments.permutations,
+        arguments.seed,
+        arguments.silent,
+        arguments.good_cells,
+        arguments.good_ceiling,
+        arguments.interval,
+        arguments.best_layer,
+        arguments.against,
+    )
 
 
 def _recording(arguments: argparse.Namespace) -> Recording:
