@@ -36,6 +36,7 @@ CHOICES = (
     "window",
     "ceiling",
     "interval",
+    "best_layer",
     "n_bootstrap",
     "n_permutations",
     "rsa_seed",
@@ -117,7 +118,7 @@ def choices(results: Results) -> dict[str, str]:
         for k, v in results.stimuli.attributes.items()
         if k in ("source", "size", "fit", "simulated")
     }
-    return {**{name: ", ".join(values) for name, values in found.items()}, **kept, **images}
+    return {**{name: ", ".join(filter(None, values)) for name, values in found.items()}, **kept, **images}
 
 
 def _summary(results: Results) -> Table:
