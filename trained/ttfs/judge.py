@@ -65,7 +65,7 @@ def verdict(judge: Judge, by: str, model: TTFSGan, n: int = N_JUDGED) -> list[Ro
     read = judge(made)
     counts = np.bincount(read[read != UNREAD], minlength=N_CLASSES)
     share = counts / max(1, counts.sum())
-    entropy = -(share[share > 0] * np.log(share[share > 0])).sum() / np.log(N_CLASSES)
+    entropy = (share[share > 0] * np.log(1 / share[share > 0])).sum() / np.log(N_CLASSES)
     detail = f"entropy over log 10, read by {by}; counts {' '.join(map(str, counts))}"
     rows = [row("balance of classes", entropy, n, detail)]
     if model.config.conditional:
