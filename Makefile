@@ -35,7 +35,7 @@ unit: .venv/installed
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -m slow --timeout 3600
 
-# Over a hundred million neuron-steps: about five minutes of CPU time.
+# Over a hundred million neuron-steps: two to three minutes of CPU time.
 verify: .venv/installed
 	$(BIN)/python -m trained export $$(find trained/checkpoints -name model.safetensors | xargs -n1 dirname | sort)
 	$(BIN)/python -m bio verify trained/checkpoints --stimuli-count 256 --out docs/results/verify_all.txt
