@@ -69,14 +69,15 @@ def test_pieces() -> None:
 
 
 # The GAN's second critic step makes what goes no further than the critic; its penalty goes backward twice.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "changes"),
     [
         ("tiny-patches/sgad", ("critic_steps=2", "gradient_penalty=1")),
-        *(
-            pytest.param(name, (), marks=pytest.mark.slow)
-            for name in ("tiny-classifier/alif", "tiny-vae/fsvae", "tiny-vae/esvae", "tiny-vae/ann-vae")
-        ),
+        ("tiny-classifier/alif", ()),
+        ("tiny-vae/fsvae", ()),
+        ("tiny-vae/esvae", ()),
+        ("tiny-vae/ann-vae", ()),
     ],
 )
 def test_two_processes_have_the_losses_of_one(name: str, changes: tuple[str, ...], tmp_path: Path) -> None:
