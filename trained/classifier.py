@@ -75,7 +75,6 @@ class Classifier(SpikingNetwork):
         for layer in self.chain:
             share = self.dropout.get(layer.name, 0.0)
             if self.training and share:
-                assert random is not None
                 kept = draw(torch.rand, s.shape[1:], random) >= share  # the same at all steps
                 s = s * (kept.to(s) / (1 - share))
             s = outputs[layer.name] = layer(s, self.n_steps)

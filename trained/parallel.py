@@ -109,7 +109,7 @@ def part(whole: Tensor, axis: int = 0) -> Tensor:
 def draw(
     make: Callable[..., Tensor],
     shape: Sequence[int],
-    random: torch.Generator,
+    random: torch.Generator | None,
     axis: int = 0,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
@@ -120,7 +120,8 @@ def draw(
     make : torch.rand or torch.randn
     shape : sequence of int
         Of the part.
-    random : torch.Generator
+    random : torch.Generator, optional
+        Torch's own without, which is not the same in all processes.
     axis : int
         Of the batch.
     dtype : torch dtype

@@ -16,6 +16,7 @@ from study import images
 from study import network as spec
 from tests.trained.described import simulate
 from trained import classifier_training, runs
+from trained.batch_norm import BatchNorm
 from trained.checkpoint import MODEL_FILE, read
 from trained.classifier import ClassifierModel
 from trained.classifier_config import ClassifierConfig
@@ -52,7 +53,7 @@ def lively(name: str) -> ClassifierModel:
             if population.name in ("dense", "voters"):
                 population.synapse.weight.mul_(20)
         for module in model.classifier.train().modules():
-            if isinstance(module, torch.nn.BatchNorm2d):
+            if isinstance(module, BatchNorm):
                 module.momentum = 1.0  # the statistics of this one batch
         model.classifier(images, torch.Generator().manual_seed(0))
     model.selected.load_state_dict(model.classifier.state_dict())
