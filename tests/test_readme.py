@@ -60,8 +60,9 @@ def test_committed_checkpoints_are_exact_in_brian2(checkpoint: Path, role: str, 
     verification = verify_run(run, network, backend="numpy", n_stimuli=2, progress=False)
     assert verification.passed
     assert sum(check.spikes for check in verification.layers) > 50
-    threshold = 100 if checkpoint.parent.parent.name.startswith("ttfs") else 1
-    wrong = verify_run(run, network, backend="numpy", n_stimuli=2, perturb=0.01 * threshold, progress=False)
+    if checkpoint.parent.parent.name.startswith("ttfs"):
+        return  # no decay that could be made wrong; tests/bio has first spikes that differ
+    wrong = verify_run(run, network, backend="numpy", n_stimuli=2, perturb=0.01, progress=False)
     assert not wrong.passed
 
 
