@@ -61,7 +61,7 @@ def test_committed_checkpoints_are_exact_in_brian2(checkpoint: Path, role: str, 
     assert verification.passed
     assert sum(check.spikes for check in verification.layers) > 50
     if checkpoint.parent.parent.name.startswith("ttfs"):
-        return  # no decay that could be made wrong; tests/bio has first spikes that differ
+        return  # these neurons have no decay that could be made wrong
     wrong = verify_run(run, network, backend="numpy", n_stimuli=2, perturb=0.01, progress=False)
     assert not wrong.passed
 
