@@ -44,6 +44,7 @@ def simulate_command(arguments: argparse.Namespace) -> None:
         reset=not arguments.no_reset,
         n_processes=arguments.processes,
         dt_ms=arguments.dt_ms,
+        n_bins=arguments.bins,
         precision=arguments.precision,
     )
     attributes = {
@@ -56,7 +57,7 @@ def simulate_command(arguments: argparse.Namespace) -> None:
         "simulated": stimuli.attributes.get("simulated", "unknown"),
     }
     save_responses(dataclasses.replace(responses, attributes=attributes), arguments.out)
-    rates = {name: counts.mean() for name, counts in responses.counts.items()}
+    rates = {name: x.mean() * x.shape[2] / network.n_steps for name, x in responses.counts.items()}
     spoken = ", ".join(f"{name} {rate:.3f}" for name, rate in rates.items())
     print(f"wrote {arguments.out}: {len(responses.stimulus)} stimuli, spikes per neuron and step: {spoken}")
 
@@ -98,6 +99,12 @@ def _add_simulate(simulate: argparse.ArgumentParser) -> None:
     simulate.add_argument("--stimuli", type=Path, required=True, metavar="FILE", help="stimuli.nc")
     simulate.add_argument("--out", type=Path, required=True, metavar="FILE", help="responses.nc")
     simulate.add_argument("--dt-ms", type=float, help="simulation time step; default: the level's own")
+    simulate.add_argument(
+        "--bins",
+        type=int,
+        metavar="N",
+        help="time bins of a stimulus in which spikes are counted; default: its network steps",
+    )
     simulate.add_argument(
         "--processes", type=int, default=1, help="parts simulated at a time; default %(default)s"
     )

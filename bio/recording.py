@@ -12,13 +12,20 @@ from study.network import Layer, Network
 
 
 def reduce_batch(
-    network: Network, level: Level, timing: Timing, batch: Batch, n_stimuli: int
+    network: Network, level: Level, timing: Timing, batch: Batch, n_stimuli: int, n_bins: int
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Cut a batch's recordings into stimuli; what happened in blanks between them is left out.
 
+    Parameters
+    ----------
+    network, level, timing, batch
+    n_stimuli : int
+    n_bins : int
+        Equal parts of a stimulus in which spikes are counted; divides its network steps.
+
     Returns
     -------
-    counts : dict of layer name to uint16 array, (stimulus, step, unit)
+    counts : dict of layer name to uint16 array, (stimulus, bin, unit)
     readout : array, (stimulus, step, unit)
         Dimensionless current or membrane; 0/1 spikes where the readout spikes.
 
@@ -28,14 +35,14 @@ def reduce_batch(
         If the readout became NaN or infinite.
     """
     behind = steps_behind(network, level)
-    counts = {
-        layer.name: _count(layer, behind[layer.name], timing, batch.spikes[layer.name], n_stimuli)
-        for layer in network.layers
-        if layer.spikes
-    }
+
+    def count(layer: Layer, n_bins: int) -> np.ndarray:
+        return _count(layer, behind[layer.name], timing, batch.spikes[layer.name], n_stimuli, n_bins)
+
+    counts = {layer.name: count(layer, n_bins) for layer in network.layers if layer.spikes}
     readout = network.readout
     if readout.spikes:
-        return counts, (counts[readout.name] > 0).astype(np.float64)
+        return counts, (count(readout, timing.n_steps) > 0).astype(np.float64)
     population = level.population(readout.neuron, timing.step_ms)
     shown = batch.readout[1 + behind[readout.name] :][: n_stimuli * timing.period_steps]
     values = shown.reshape(n_stimuli, timing.period_steps, readout.n_units)
@@ -49,14 +56,19 @@ def reduce_batch(
 
 
 def _count(
-    layer: Layer, behind: int, timing: Timing, spikes: tuple[np.ndarray, np.ndarray], n_stimuli: int
+    layer: Layer,
+    behind: int,
+    timing: Timing,
+    spikes: tuple[np.ndarray, np.ndarray],
+    n_stimuli: int,
+    n_bins: int,
 ) -> np.ndarray:
-    """Count spikes per network step of a layer that runs `behind` steps late, (stimulus, step, unit) uint16."""
+    """Count spikes per bin of a layer that runs `behind` network steps late, (stimulus, bin, unit) uint16."""
     unit, time_s = spikes
     step = np.rint(time_s / timing.dt_s).astype(np.int64) // timing.per_step - behind
     stimulus, within = np.divmod(step, timing.period_steps)
     # Without the blanks, and what the run goes on for after the last stimulus.
     shown = (within < timing.n_steps) & (stimulus >= 0) & (stimulus < n_stimuli)
-    place = (stimulus[shown] * timing.n_steps + within[shown]) * layer.n_units + unit[shown]
-    flat = np.bincount(place, minlength=n_stimuli * timing.n_steps * layer.n_units)
-    return flat.astype(np.uint16).reshape(n_stimuli, timing.n_steps, layer.n_units)
+    n_bin = stimulus[shown] * n_bins + within[shown] // (timing.n_steps // n_bins)
+    flat = np.bincount(n_bin * layer.n_units + unit[shown], minlength=n_stimuli * n_bins * layer.n_units)
+    return flat.astype(np.uint16).reshape(n_stimuli, n_bins, layer.n_units)

@@ -42,6 +42,7 @@ def simulate(
     reset: bool = True,
     n_processes: int = 1,
     dt_ms: float | None = None,
+    n_bins: int | None = None,
     precision: str = "float64",
     progress: bool = True,
 ) -> Responses:
@@ -72,6 +73,9 @@ def simulate(
         Parts of the sequence that are simulated at the same time (backend cpp_standalone).
     dt_ms : float, optional
         Simulation time step; the level's own when absent.
+    n_bins : int, optional
+        Equal time bins of a stimulus in which spikes are counted; one per network step when absent. Fewer take less
+        memory and smaller files: 1 is enough for what only needs counts.
     precision : "float64" or "float32"
         Of membranes, currents and weights.
     progress : bool
@@ -80,14 +84,13 @@ def simulate(
     Returns
     -------
     Responses
-        One time bin per network step of the stimulus; blanks are not recorded. The readout is described in
-        `bio.readout`. Attributes say how it was made; the sha256 of the files that were read is the caller's to add.
+        Blanks are not recorded. The readout, one value per network step, is described in `bio.readout`. Attributes say how it was made; the sha256 of the files that were read is the caller's to add.
 
     Raises
     ------
     ValueError
         For an unknown level or backend, stimuli of another shape, a time step that does not divide the network
-        step, parameters that the level cannot express, or a backend that cannot be used.
+        step, bins that do not divide the stimulus, parameters that the level cannot express, or a backend that cannot be used.
     RuntimeError
         If the compiled program fails.
     """
@@ -98,9 +101,10 @@ def simulate(
     shown = presentation.rows(stimuli, draws)
     ids = np.arange(len(shown)) if stimulus_ids is None else np.asarray(stimulus_ids)
     _check(ids, len(shown), repeats, n_processes, reset)
+    n_bins = _bins(n_bins, network.n_steps)
     batches = split(presentation, np.tile(shown, (repeats, 1, 1)), n_processes)
     with use_precision(precision):
-        counts, readout = _run(presentation, chosen, timing, backend, batches, n_processes, progress)
+        counts, readout = _run(presentation, chosen, timing, backend, batches, n_bins, n_processes, progress)
     n_shown = repeats * len(ids)
 
     def by_repeat(values: np.ndarray) -> np.ndarray:
@@ -110,7 +114,7 @@ def simulate(
     return Responses(
         stimulus=ids,
         counts={name: by_repeat(values) for name, values in counts.items()},
-        bin_edges_ms=np.arange(network.n_steps + 1) * timing.step_ms,
+        bin_edges_ms=np.arange(n_bins + 1) * (timing.step_ms * (network.n_steps // n_bins)),
         shapes={layer.name: layer.shape for layer in network.layers if layer.spikes},
         readout=read_out(network, by_repeat(readout)),
         attributes=provenance(
@@ -144,16 +148,25 @@ def _check(ids: np.ndarray, n_stimuli: int, repeats: int, n_processes: int, rese
         raise ValueError(f"{n_stimuli} stimuli but ids of the shape {ids.shape}; give one id per stimulus.")
 
 
+def _bins(n_bins: int | None, n_steps: int) -> int:
+    n_bins = n_steps if n_bins is None else n_bins
+    if n_bins < 1 or n_steps % n_bins:
+        allowed = ", ".join(str(n) for n in range(1, n_steps + 1) if n_steps % n == 0)
+        raise ValueError(f"bins is {n_bins}, which does not divide {n_steps} network steps; give {allowed}.")
+    return n_bins
+
+
 def _run(
     presentation: Presentation,
     level: Level,
     timing: Timing,
     backend: str,
     batches: list[np.ndarray],
+    n_bins: int,
     n_processes: int,
     progress: bool,
 ) -> Reduced:
-    """Return ({layer: counts (presentation, step, unit)}, readout (presentation, step, unit))."""
+    """Return ({layer: counts (presentation, bin, unit)}, readout (presentation, step, unit))."""
     run, lock = find_backend(backend), threading.Lock()
     total = sum(map(len, batches))
     # The simulation reports fractions of stimuli: show whole ones.
@@ -172,7 +185,9 @@ def _run(
             presentation, level, timing, batches, min(n_processes, len(batches)), advance, bar.set_postfix_str
         )
         network, size = presentation.network, len(batches[0])
-        return _gather((reduce_batch(network, level, timing, batch, size) for batch in run(job)), total)
+        return _gather(
+            (reduce_batch(network, level, timing, batch, size, n_bins) for batch in run(job)), total
+        )
 
 
 def _gather(parts: Iterator[Reduced], total: int) -> Reduced:

@@ -133,7 +133,10 @@ def _recorded(results: Path, monitor: Any, name: str, width: int = 1) -> np.ndar
 
 
 def _in_order(unit: np.ndarray, time: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sort spikes by time, then unit: brian2cuda's come in any order within a time step."""
+    """Sort spikes by time, then unit: brian2cuda's come in any order within a time step, all others' in order."""
+    before = (time[:-1] < time[1:]) | ((time[:-1] == time[1:]) & (unit[:-1] < unit[1:]))
+    if before.all():
+        return unit, time
     order = np.lexsort((unit, time))
     return unit[order], time[order]
 

@@ -59,6 +59,23 @@ def test_repeats_of_stimuli_from_rest_are_the_same(blank_steps):
     assert found.attributes["blank_steps"] == str(blank_steps)
 
 
+@pytest.mark.parametrize("blank_steps", [0, 1])
+def test_bins_are_sums_over_steps(blank_steps):
+    network = critic(np.random.default_rng(0))  # 6 steps
+    stimuli = stimuli_for(network, RNG, 3)
+    how = dict(blank_steps=blank_steps, progress=False)
+    steps = simulate(network, stimuli, **how)
+    for n_bins in (1, 2, 6):
+        bins = simulate(network, stimuli, n_bins=n_bins, **how)
+        assert bins.bin_edges_ms[-1] == pytest.approx(250.0)
+        assert len(bins.bin_edges_ms) == n_bins + 1
+        for name, counts in steps.counts.items():
+            assert counts.sum() > 0
+            summed = counts.reshape(3, 1, n_bins, 6 // n_bins, -1).sum(axis=3)
+            np.testing.assert_array_equal(bins.counts[name], summed)
+        np.testing.assert_array_equal(bins.readout["voltage"][1], steps.readout["voltage"][1])
+
+
 @pytest.mark.parametrize("blank_steps", [0, 4])
 @pytest.mark.parametrize("kind", ["constant", "spikes"])
 def test_without_reset_the_state_goes_on(blank_steps, kind):
@@ -132,6 +149,7 @@ def once():
         (lambda: simulate(critic(RNG), np.zeros((1, 8, 8)), repeats=0), "repeats is 0; at least 1"),
         (lambda: simulate(critic(RNG), np.zeros((1, 8, 8)), reset=False, n_processes=2), "processes is 2, but without reset"),
         (lambda: simulate(critic(RNG), np.zeros((1, 8, 8)), precision="half"), "unknown precision 'half': allowed are float32, float64"),
+        (lambda: simulate(critic(RNG), np.zeros((1, 8, 8)), n_bins=4), "bins is 4, which does not divide 6 network steps; give 1, 2, 3, 6"),
         (lambda: round_to_grid(critic(RNG), 0), "bits is 0; allowed is 1 to 20"),
     ],
 )  # fmt: skip
