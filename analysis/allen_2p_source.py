@@ -13,7 +13,7 @@ import numpy as np
 
 from analysis.imaging import ImagingSession
 from analysis.inclusion import excluded_session
-from analysis.nwb import open_nwb, read, read_text
+from analysis.nwb import open_nwb, read, read_text, read_whole_number
 from study.files import require_file
 
 KIND = "an NWB 1 file of the Allen Brain Observatory"
@@ -46,13 +46,13 @@ def read_nwb1(path: str | Path, signal: str, events: str | Path | None = None) -
             raise ValueError(no_scenes(path, read_text(file, "general/session_type", "unknown")))
         frame, start = _stimulus_table(file)
         ids = read(file, f"{PIPELINE}/ImageSegmentation/cell_specimen_ids", KIND)
-        n_times = file[f"{FLUORESCENCE}/timestamps"].shape[0]
+        n_times = len(read(file, f"{FLUORESCENCE}/timestamps", KIND))
         traces = (
             load_events(path, events, (len(ids), n_times)) if signal == "events" else _traces(file, signal)
         )
         return ImagingSession(
             name=str(path),
-            session=int(read_text(file, "general/session_id", "-1")),
+            session=read_whole_number(file, "general/session_id"),
             traces=traces,
             cell_id=ids.astype(np.int64),
             frame=frame,
@@ -88,6 +88,10 @@ def _stimulus_table(file: h5py.File) -> tuple[np.ndarray, np.ndarray]:
     """Return frame and first imaging frame of every presentation, in the order of time."""
     frame = read(file, f"{SCENES}/data", KIND).astype(np.float64)
     bounds = read(file, f"{SCENES}/frame_duration", KIND).astype(np.int64)
+    if len(frame) != len(bounds):
+        raise ValueError(
+            f"{file.filename} holds {len(frame)} scene numbers and {len(bounds)} durations; download it again."
+        )
     order = np.lexsort((bounds[:, 1], bounds[:, 0]))
     return frame[order], bounds[order, 0]
 
@@ -108,18 +112,19 @@ def _traces(file: h5py.File, signal: str) -> np.ndarray:
             f"{file.filename} has no {raw} (a few sessions lack it), so its fluorescence cannot be corrected; take "
             "--signal dff."
         )
-    corrected: np.ndarray = file[raw][()] - file[neuropil][()] * file[ratio][()][:, None]
+    parts = [read(file, name, KIND) for name in (raw, neuropil, ratio)]
+    corrected: np.ndarray = parts[0] - parts[1] * parts[2][:, None]
     return corrected
 
 
 def _running_speed(file: h5py.File) -> np.ndarray:
     """Return the running speed at every imaging frame in cm/s; NaN where it was not recorded."""
-    times = file[f"{FLUORESCENCE}/timestamps"][()]
+    times = read(file, f"{FLUORESCENCE}/timestamps", KIND)
     speed = np.full(len(times), np.nan)
     group = f"{PIPELINE}/BehavioralTimeSeries/running_speed"
     if group in file:
-        values = file[f"{group}/data"][()].reshape(-1)
-        first = int(np.searchsorted(times, file[f"{group}/timestamps"][0]))
+        values = read(file, f"{group}/data", KIND).reshape(-1)
+        first = int(np.searchsorted(times, read(file, f"{group}/timestamps", KIND)[0]))
         values = values[: len(times) - first]
         speed[first : first + len(values)] = values
     return speed

@@ -170,7 +170,7 @@ def choices_of(arguments: argparse.Namespace) -> Choices:
     source = arguments.source
     given = {name: value for name in ONLY if (value := getattr(arguments, name)) is not None}
     for name in given:
-        if source in SOURCES and source not in ONLY[name]:
+        if source in (*SOURCES, AUTO) and source not in ONLY[name]:
             raise ValueError(
                 f"--{name.replace('_', '-')} means nothing to --source {source}, only to {', '.join(ONLY[name])}; "
                 "leave it out."

@@ -127,8 +127,8 @@ def _running_speed(file: h5py.File, times: np.ndarray) -> np.ndarray:
     group = "processing/behavior/BehavioralTimeSeries/running_speed"
     speed = np.full(len(times), np.nan)
     if group in file:
-        values = file[f"{group}/data"][()].reshape(-1)
-        first = int(np.searchsorted(times, file[f"{group}/timestamps"][0]))
+        values = read(file, f"{group}/data", KIND).reshape(-1)
+        first = int(np.searchsorted(times, read(file, f"{group}/timestamps", KIND)[0]))
         values = values[: len(times) - first]
         speed[first : first + len(values)] = values
     return speed

@@ -109,6 +109,12 @@ class ImagingSession:
     without: tuple[int, ...] = ()
     note: str = ""
 
+    def __post_init__(self) -> None:
+        if len(self.cell_id) != len(self.traces):
+            raise ValueError(
+                f"{self.name} holds {len(self.cell_id)} cell ids and traces of {len(self.traces)} cells; download it again."
+            )
+
 
 def window_mean(traces: np.ndarray, start: np.ndarray, window: tuple[int, int]) -> np.ndarray:
     """Return means of traces (cell, time) in windows after onsets (presentation,): (presentation, cell).

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from analysis.allen_2p_source import no_scenes
-from analysis.nwb import open_nwb, read, read_text, text, texts
+from analysis.nwb import open_nwb, read, read_text, read_whole_number, text, texts
 from analysis.spikes import SpikeChoices, SpikeSession
 from analysis.units import Units, make_units
 
@@ -45,7 +45,7 @@ def read_neuropixels(path: str | Path, choices: SpikeChoices) -> SpikeSession:
         if SCENES not in file:
             raise ValueError(no_scenes(path, read_text(file, "general/stimulus", "unknown")))
         frame, start, stop, n_invalid = _presentations(file)
-        session = int(read_text(file, "identifier", "-1"))
+        session = read_whole_number(file, "identifier", "general/session_id")
         ids = read(file, "units/id", KIND)
         good, area = _good_units(file, choices)
         times = read(file, "units/spike_times", KIND)
@@ -115,10 +115,12 @@ def _invalid_times(file: h5py.File) -> list[tuple[float, float]]:
     """Return the times at which stimuli are marked invalid."""
     if INVALID not in file:
         return []
-    table = file[INVALID]
-    ends = table["tags_index"][()].astype(np.int64)
-    tags = [[text(tag) for tag in part] for part in np.split(table["tags"][()], ends[:-1])]
-    edges = zip(table["start_time"][()], table["stop_time"][()], strict=True)
+    ends, said, starts, stops = (
+        read(file, f"{INVALID}/{column}", KIND)
+        for column in ("tags_index", "tags", "start_time", "stop_time")
+    )
+    tags = [[text(tag) for tag in part] for part in np.split(said, ends.astype(np.int64)[:-1])]
+    edges = zip(starts, stops, strict=True)
     return [edge for edge, names in zip(edges, tags, strict=True) if INVALID_TAG in names]
 
 
@@ -126,7 +128,8 @@ def _running_speed(file: h5py.File) -> tuple[np.ndarray, np.ndarray]:
     group = "processing/running/running_speed"
     if group not in file:
         return np.empty(0), np.empty(0)
-    return file[f"{group}/timestamps"][()], file[f"{group}/data"][()].astype(np.float64)
+    times, speed = (read(file, f"{group}/{name}", KIND) for name in ("timestamps", "data"))
+    return times, speed.astype(np.float64)
 
 
 def read_with_allensdk(path: str | Path, choices: SpikeChoices) -> SpikeSession:

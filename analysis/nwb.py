@@ -68,6 +68,12 @@ def read(file: h5py.File, name: str, kind: str) -> np.ndarray:
     return values
 
 
+def read_whole_number(file: h5py.File, *names: str) -> int:
+    """Return the first of several texts that is a whole number, such as a session's id; -1 where none is."""
+    found = (read_text(file, name) for name in names)
+    return next((int(said) for said in found if said.isdigit()), -1)
+
+
 def read_text(file: h5py.File, name: str, default: str = "") -> str:
     """Return a text of one value, `default` where there is none."""
     return text(file[name][()]) if name in file else default

@@ -66,6 +66,18 @@ class RawChoices:
     def __post_init__(self) -> None:
         if self.reader not in READERS:
             raise unknown("reader", self.reader, READERS)
+        given = (*self.nwb, *self.sessions)
+        twice = [name for k, name in enumerate(given) if name in given[:k]]
+        if twice:
+            raise ValueError(f"{twice[0]} is given twice, and its units would count twice; give it once.")
+        if self.nwb and self.sessions:
+            raise ValueError(
+                "files (--nwb) and ids to download (--session) are given; give one or the other."
+            )
+        if self.events and self.imaging.signal != "events":
+            raise ValueError(
+                f"files of events are given, but the signal is {self.imaging.signal}; take --signal events."
+            )
         if self.events and len(self.events) != len(self.nwb):
             raise ValueError(
                 f"{len(self.events)} files of events for {len(self.nwb)} NWB files; give one for each."

@@ -44,6 +44,11 @@ class SpikeChoices:
     gray: bool = False
 
     def __post_init__(self) -> None:
+        for name, most in (("presence_ratio", 1.0), ("isi_violations", np.inf), ("amplitude_cutoff", np.inf)):
+            value = getattr(self, name)
+            if not 0 <= value <= most:
+                allowed = "0 to 1" if most == 1 else "0 or more"
+                raise ValueError(f"{name} is {value:g}; allowed is {allowed}.")
         if not self.window_ms[0] < self.window_ms[1]:
             raise ValueError(
                 f"the window is {self.window_ms[0]:g} to {self.window_ms[1]:g} ms; its end must lie after its start, "

@@ -64,6 +64,11 @@ def choose_units(population: Population, choices: UnitChoices) -> tuple[Populati
         If a step leaves no unit.
     """
     said = [f"{len(population.units)} recorded"]
+    if not len(population.units):
+        quality = population.notes.get("quality", "the sessions hold none")
+        raise ValueError(
+            f"no unit is left: {quality}; loosen the limits of quality, or take another session."
+        )
 
     def step(keep: np.ndarray, what: str) -> Population:
         if not keep.any():

@@ -201,6 +201,21 @@ BAD = [
         "2 files of events for 1 NWB files",
     ),
     ("allen-2p --nwb {0}/session.nwb --signal events --events {0}/session.nwb", "does not hold the array ev"),
+    ("allen-2p --nwb {0}/session.nwb --events {0}/events.npz", "but the signal is dff; take --signal events"),
+    (
+        "allen-2p --nwb {0}/session.nwb {0}/session.nwb",
+        "session.nwb is given twice, and its units would count",
+    ),
+    ("allen-2p --nwb {0}/session.nwb --session 501940850", "give one or the other"),
+    ("auto --nwb {0}/session.nwb", "--nwb means nothing to --source auto, only to allen-2p"),
+    (
+        "allen-neuropixels --nwb {0}/ecephys.nwb --presence-ratio nan",
+        "presence_ratio is nan; allowed is 0 to 1",
+    ),
+    (
+        "allen-neuropixels --nwb {0}/ecephys.nwb --presence-ratio 1",
+        "no unit is left: 0 of 16 units pass; loosen",
+    ),
 ]
 
 
