@@ -16,7 +16,7 @@ from analysis.compare import CENTRINGS, centred_unit, compare_many, unit
 from analysis.rdm import MIN_IMAGES, defined_images, pair_values, pairs
 from analysis.recording_file import Recording
 from analysis.trial_rdm import recorded_distance, trial_rdm
-from analysis.trials import HALVES_SEED, half_reliability, spearman_brown
+from analysis.trials import HALVES_SEED, compared_trials, half_reliability, spearman_brown
 from study.commands import unknown
 
 N_UNIT_HALVES = 50
@@ -43,7 +43,10 @@ def site_ceiling(recording: Recording, metric: str) -> Bounds:
 
 
 def area_ceiling(recording: Recording, metric: str) -> Bounds:
-    """Return what agreement between the sites (layers) of one area allows; NaN for an area with one site."""
+    """Return what agreement between the sites of one area allows: its layers, or its animals where sites are split by session.
+
+    NaN for an area with one site.
+    """
     return _pooled(recording, metric, recording.area[:, None] == recording.area[None])
 
 
@@ -83,7 +86,7 @@ def unit_halves(recording: Recording, site: str, metric: str) -> np.ndarray:
     ValueError
         If the recording holds no single trials.
     """
-    response = recording.site_response(site)
+    response = compared_trials(recording, site)
     distance = recorded_distance(recording)
     scores = np.full((N_UNIT_HALVES, 2), np.nan)
     generator = np.random.default_rng(HALVES_SEED)

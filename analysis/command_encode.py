@@ -18,6 +18,7 @@ from analysis.rdm import is_silent
 from analysis.recording_file import Recording, load_recording
 from analysis.simulated_source import NOTICE
 from analysis.table import NAN, save_table
+from study.files import check_writable
 from study.responses import layer_names
 
 SHOWN = ("pixels", "gabor")  # baselines by default
@@ -101,6 +102,7 @@ def handle(arguments: argparse.Namespace) -> None:
     """Write the table."""
     if arguments.shuffles < 0:
         raise ValueError(f"--shuffles is {arguments.shuffles}; allowed is 0 or more.")
+    check_writable(arguments.out)
     recording = load_recording(arguments.recording)
     if arguments.cell_class is not None:
         recording = split_sites(recording, arguments.cell_class)

@@ -35,7 +35,7 @@ from analysis.selection import CHOOSERS
 from analysis.simulated_source import NOTICE
 from analysis.table import Row, save_table
 from analysis.trial_rdm import ALL_DISTANCES, Distance, with_distance
-from study.files import sha256
+from study.files import check_writable, sha256
 from study.provenance import provenance
 from study.stimuli import Stimuli, load_stimuli
 
@@ -129,6 +129,8 @@ def handle(arguments: argparse.Namespace) -> None:
         arguments.channel_groups,
     )
     choices = _choices(arguments)
+    for path in filter(None, (arguments.out, arguments.rdms)):
+        check_writable(path)
     recording = _recording(arguments)
     files = named_files(arguments.responses)
     models = [m for name, path in files for m in layer_rdms(name, path, recording.stimulus, rdm_choices)]

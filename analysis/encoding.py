@@ -17,7 +17,7 @@ import numpy as np
 from analysis.canonical import svcca, truncated
 from analysis.compare import compare
 from analysis.presentations import trial_mean
-from analysis.rdm import dissimilarity
+from analysis.rdm import MIN_IMAGES, defined_images, dissimilarity
 from analysis.trials import cell_reliability, halves, rdm_reliability, spearman_brown
 
 N_COMPONENTS = 40  # of the truncated decomposition (Huang et al.)
@@ -258,7 +258,11 @@ def unit_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _rsa(features: np.ndarray, neurons: Neurons, metric: str) -> float:
-    return compare(dissimilarity(features), dissimilarity(neurons.mean), metric)
+    """Return the correlation of the RDMs over the images that evoke a pattern in both; NaN where fewer than 4 do."""
+    first, second = dissimilarity(features), dissimilarity(neurons.mean)
+    if (defined_images(first) & defined_images(second)).sum() < MIN_IMAGES:
+        return np.nan
+    return compare(first, second, metric)
 
 
 def _single(value: float) -> Score:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -84,8 +85,8 @@ class Recording:
         for site, matrix in zip(self.site, self.dissimilarity, strict=True):
             if np.isnan(matrix).any():
                 raise ValueError(
-                    f"the dissimilarity of site {site} holds {int(np.isnan(matrix).sum())} NaN values; drop the site "
-                    "or the units without a response."
+                    f"the dissimilarity of site {site} holds {int(np.isnan(matrix).sum())} NaN values; drop the site, "
+                    "the units without a response, or the stimuli that all units answer alike."
                 )
             try:
                 defined_images(matrix)
@@ -145,8 +146,8 @@ class Recording:
 
     @property
     def area(self) -> np.ndarray:
-        """Area of each site, the part of its name before the underscore."""
-        return np.array([str(name).split("_")[0] for name in self.site])
+        """Area of each site: its name up to the underscore (layer) or slash (class of cells)."""
+        return np.array([re.split("[_/]", str(name))[0] for name in self.site])
 
 
 def save_recording(recording: Recording, path: str | Path) -> None:

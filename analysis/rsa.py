@@ -10,14 +10,14 @@ import numpy as np
 
 from analysis.baselines import OTHER_HALF
 from analysis.ceiling import ceiling, ceiling_used, unit_halves
-from analysis.contrasts import Contrast, contrasts
+from analysis.contrasts import Contrast, contrasts, twins
 from analysis.inference import false_discovery_rate, p_values, permutation_scores
 from analysis.intervals import INTERVALS, Columns, resample, with_means
 from analysis.model_rdms import BASELINE, IMAGE_LAYER, ModelRdm, split_name
 from analysis.rdm import MIN_IMAGES, cut, defined_images
 from analysis.recording_file import Recording
 from analysis.rsa_choices import RsaChoices, site_groups
-from analysis.selection import best_layer_scores
+from analysis.selection import best_layer_scores, require_chooser
 from analysis.table import NAN, Row
 
 BEST_LAYER = "best-layer"
@@ -44,15 +44,15 @@ def analyse(models: Sequence[ModelRdm], recording: Recording, choices: RsaChoice
     ValueError
         If two models have the same name, network, level and layer, or a model has other stimuli.
     """
-    _check(models, recording)
+    _check(models, recording, choices)
     groups = site_groups(recording, choices)
+    columns = _columns(recording, groups, choices)
     scored: dict[str, Columns] = {}
     for defined, members in _by_images(models):
         result = _score(members, recording, defined, groups, choices)
         for k, member in enumerate(members):
             fields = [getattr(result, f.name)[k] for f in dataclasses.fields(Columns)]
             scored[member.label] = Columns(*fields)
-    columns = _columns(recording, groups, choices)
     settings = (choices.metric, choices.n_bootstrap, choices.seed, choices.interval, choices.against)
     found = contrasts(models, recording, groups, *settings)
     rows = [
@@ -70,7 +70,10 @@ def analyse(models: Sequence[ModelRdm], recording: Recording, choices: RsaChoice
     return _with_q(rows)
 
 
-def _check(models: Sequence[ModelRdm], recording: Recording) -> None:
+def _check(models: Sequence[ModelRdm], recording: Recording, choices: RsaChoices) -> None:
+    """Raise ValueError for what would otherwise end a run of hours."""
+    twins(models, choices.against)
+    require_chooser(choices.best_layer, len(recording.site))
     labels = [m.label for m in models]
     for label in labels:
         if labels.count(label) > 1:

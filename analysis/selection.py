@@ -12,10 +12,14 @@ N_SPLITS = 50
 CHOOSERS = ("images", "other-sites")
 
 
-def require_chooser(name: str) -> None:
-    """Raise ValueError, with the nearest allowed name, unless `name` is a way to choose the best layer."""
+def require_chooser(name: str, n_sites: int = 2) -> None:
+    """Raise ValueError unless `name` is a way to choose the best layer, and possible with so many sites."""
     if name not in CHOOSERS:
         raise unknown("way to choose the best layer", name, CHOOSERS)
+    if name == "other-sites" and n_sites < 2:
+        raise ValueError(
+            f"the recording has {n_sites} site, so no other site can choose its best layer; take the chooser images."
+        )
 
 
 def best_layer_scores(
@@ -53,11 +57,7 @@ def best_layer_scores(
     ValueError
         For an unknown chooser, or "other-sites" with one site.
     """
-    require_chooser(chooser)
-    if chooser == "other-sites" and len(data) < 2:
-        raise ValueError(
-            f"the recording has {len(data)} site, so no other site can choose its best layer; take the chooser images."
-        )
+    require_chooser(chooser, len(data))
     n, sites = layers.shape[-1], np.arange(len(data))
     if n < 2 * MIN_IMAGES:
         return np.full(len(data), np.nan)

@@ -13,6 +13,7 @@ from analysis.noise import COVARIANCES, noise_precision, whole_trials
 from analysis.presentations import trial_mean
 from analysis.rdm import DISTANCES, MIN_IMAGES, dissimilarity
 from analysis.recording_file import Recording
+from analysis.trials import compared_trials
 from study.commands import unknown
 
 TRIAL_DISTANCES = ("mahalanobis", "crossnobis")
@@ -131,7 +132,8 @@ def crossvalidated(response: np.ndarray, precision: np.ndarray) -> np.ndarray:
 def with_distance(recording: Recording, distance: Distance) -> Recording:
     """Return a recording with its sites' RDMs made anew from its single trials.
 
-    Its trial reliability, that of correlation distances, is not known for another distance: NaN.
+    Units are z-scored where they were for the recorded RDMs. The trial reliability, that of correlation distances, is not
+    known for another distance: NaN.
 
     Raises
     ------
@@ -141,7 +143,7 @@ def with_distance(recording: Recording, distance: Distance) -> Recording:
     matrices = []
     for site in map(str, recording.site):
         try:
-            matrices.append(trial_rdm(recording.site_response(site), distance))
+            matrices.append(trial_rdm(compared_trials(recording, site), distance))
         except ValueError as error:
             raise ValueError(f"site {site}: {error}") from error
     same = distance.name == "correlation"

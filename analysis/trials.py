@@ -89,6 +89,19 @@ def z_scored(patterns: np.ndarray) -> np.ndarray:
     return np.asarray((patterns - patterns.mean(axis=0)) / np.where(spread > 0, spread, 1))
 
 
+def compared_trials(recording: Recording, site: str) -> np.ndarray:
+    """Return the single trials (stimulus, repeat, unit) of a site as its RDM takes them: z-scored units if it was recorded so.
+
+    Every unit is scaled so that its means over trials are z-scored over stimuli. Errors as `Recording.site_response`.
+    """
+    response = recording.site_response(site)
+    if recording.attributes.get("z_score") != "true":
+        return response
+    means = trial_mean(response)
+    spread = means.std(axis=0)
+    return np.asarray((response - means.mean(axis=0)) / np.where(spread > 0, spread, 1))
+
+
 def rdm_reliability(
     response: np.ndarray, n_halves: int = N_HALVES, seed: int = HALVES_SEED, z_score: bool = False
 ) -> float:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from analysis.__main__ import main
+from analysis.ceiling import ceiling
 from analysis.cell_classes import split_sites
+from analysis.compare import compare
 from analysis.rdm import dissimilarity
 from analysis.recording_file import Recording, save_recording
 from analysis.table import load_table
@@ -39,6 +41,23 @@ def test_every_class_has_the_rdm_of_its_cells():
         np.testing.assert_allclose(matrix, expected, atol=1e-12)
     assert split.attributes["dropped_classes"] == "VISp_layer4/Rorb-IRES2-Cre (1 units)"
     assert list(split.area) == ["VISp", "VISp"]
+
+
+def test_animals_of_an_area_are_each_others_ceiling():
+    response = np.random.default_rng(0).standard_normal((12, 6, 12))
+    facts = {
+        "area": np.repeat(["VISp", "LGd"], [8, 4]),
+        "session": np.array([1, 2, 1, 2, 1, 2, 1, 2, 1, 1, 1, 1]),
+    }
+    whole = trial_recording(response, np.arange(12), make_units(12, facts), {"distance": "correlation"})
+    split = split_sites(whole, "session", min_units=4)
+    assert list(split.site) == ["VISp/1", "VISp/2", "LGd/1"]
+    assert list(split.area) == ["VISp", "VISp", "LGd"]
+    lower, upper = ceiling(split, "area", "spearman")
+    between = compare(split.dissimilarity[0], split.dissimilarity[1])
+    assert lower[:2] == pytest.approx([between, between])
+    assert (upper[:2] > lower[:2]).all()
+    assert np.isnan(lower[2])
 
 
 def test_what_cannot_be_split_is_one_sentence():

@@ -147,6 +147,20 @@ def test_the_decoded_image_is_not_a_layer_to_choose():
     assert not [r for r in rows if r.layer == BEST_LAYER]
 
 
+@pytest.mark.parametrize(
+    ("n_sites", "chosen", "text"),
+    [
+        (3, {"ceiling": "neurons"}, "holds no single trials of VISp_layer4"),
+        (3, {"against": "m/b/seed-0"}, "unknown model to compare with 'm/b/seed-0'"),
+        (1, {"best_layer": "other-sites"}, "the recording has 1 site, so no other site can choose"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_the_long_work(n_sites, chosen, text, monkeypatch):
+    monkeypatch.setattr("analysis.rsa.resample", lambda *_: pytest.fail("scored first"))
+    with pytest.raises(ValueError, match=text):
+        analyse([model(), model(layer="c2")], recording(n_sites), dataclasses.replace(QUICK, **chosen))
+
+
 def test_refused_models():
     with pytest.raises(ValueError, match=r"'m/a/seed-0\|critic\|torch\|c1' .* was given 2 times"):
         analyse([model(), model()], recording(), QUICK)

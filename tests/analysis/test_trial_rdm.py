@@ -11,7 +11,7 @@ from analysis.noise import COVARIANCES, noise_precision
 from analysis.rdm import dissimilarity, pair_values
 from analysis.recordings import Choices, make_recording
 from analysis.trial_rdm import Distance, trial_rdm, with_distance
-from analysis.trials import trial_recording
+from analysis.trials import compared_trials, trial_recording, z_scored
 from study.responses import load_layer, save_responses
 from tests.analysis.synthetic import LAYERS, N_BINS, images, responses
 from tests.analysis.test_recordings import recording
@@ -132,6 +132,19 @@ def test_sites_are_made_anew_from_trials():
     assert not np.allclose(*halves)  # the positive control is made as the site is
     with pytest.raises(ValueError, match="site VISp_layer4: the recording holds no single trials"):
         with_distance(recording(), Distance("crossnobis"))
+
+
+def test_sites_made_anew_are_z_scored_where_they_were():
+    quiet = trials(n_units=12)
+    loud = quiet * np.where(np.arange(12) < 2, 50, 1)
+    made = trial_recording(loud, np.arange(8), "VISp_layer4", {}, z_score=True)
+    np.testing.assert_allclose(with_distance(made, Distance()).dissimilarity, made.dissimilarity, atol=1e-12)
+    whole = trial_rdm(compared_trials(made, "VISp_layer4"), Distance("euclidean"))
+    expected = dissimilarity(z_scored(loud.mean(axis=1)), "euclidean")
+    np.testing.assert_allclose(whole, expected, atol=1e-12)
+    other = trial_recording(quiet, np.arange(8), "VISp_layer4", {}, z_score=True)
+    halves = [unit_halves(r, "VISp_layer4", "pearson") for r in (made, other)]
+    np.testing.assert_allclose(*halves, atol=1e-12)  # no unit is louder than others
 
 
 def frozen() -> np.ndarray:
