@@ -173,7 +173,7 @@ def choices_of(arguments: argparse.Namespace) -> Choices:
         if source in (*SOURCES, AUTO) and source not in ONLY[name]:
             raise ValueError(
                 f"--{name.replace('_', '-')} means nothing to --source {source}, only to {', '.join(ONLY[name])}; "
-                "leave it out."
+                "leave it out, or name another source."
             )
     raw = _raw(source, given, arguments.gray) if source in RAW else RawChoices()
     session = given.get("session", [ITEM])

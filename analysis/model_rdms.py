@@ -188,8 +188,9 @@ def match_stimuli(ids: np.ndarray, wanted: np.ndarray, path: str | Path) -> np.n
 
 def _entry(names: Names, response: np.ndarray, choices: RdmChoices, window: str) -> ModelRdm:
     """Return the entry of a response (stimulus, repeat, unit)."""
+    distance = Distance(choices.distance, choices.noise, choices.silent)
     try:
-        matrix = trial_rdm(response, Distance(choices.distance, choices.noise, choices.silent))
+        matrix = trial_rdm(response, distance)
     except ValueError as error:
         raise ValueError(f"{'/'.join(filter(None, names))}: {error}") from error
     return ModelRdm(
@@ -197,7 +198,7 @@ def _entry(names: Names, response: np.ndarray, choices: RdmChoices, window: str)
         matrix=matrix,
         n_units=response.shape[2],
         n_silent=int(is_silent(response.mean(axis=1)).sum()),
-        distance=choices.distance,
+        distance=distance.words,
         window=window,
     )
 

@@ -37,6 +37,9 @@ CHOICES = (
     "ceiling",
     "interval",
     "best_layer",
+    "site_distance",
+    "good_cells",
+    "good_ceiling",
     "n_bootstrap",
     "n_permutations",
     "rsa_seed",
@@ -116,7 +119,7 @@ def choices(results: Results) -> dict[str, str]:
     images = {
         f"images: {k}": v
         for k, v in results.stimuli.attributes.items()
-        if k in ("source", "size", "fit", "simulated")
+        if k in ("source", "size", "view", "fit", "luminance", "simulated")
     }
     return {**{name: ", ".join(filter(None, values)) for name, values in found.items()}, **kept, **images}
 

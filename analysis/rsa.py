@@ -19,6 +19,7 @@ from analysis.recording_file import Recording
 from analysis.rsa_choices import RsaChoices, site_groups
 from analysis.selection import best_layer_scores, require_chooser
 from analysis.table import NAN, Row
+from analysis.trial_rdm import recorded_distance
 
 BEST_LAYER = "best-layer"
 MAX_MODELS = 64  # scores of 10,000 samples at 20 sites are then 100 MB
@@ -178,9 +179,12 @@ def _row(model: ModelRdm, column: dict[str, Any], recording: Recording, choices:
         n_units=model.n_units,
         simulated=str(recording.simulated).lower(),
         distance=model.distance,
+        site_distance=recorded_distance(recording).words,
         silent=choices.silent,
         window=model.window,
         interval=choices.interval,
+        good_cells=choices.good_cells,
+        good_ceiling=choices.good_ceiling,
         n_bootstrap=choices.n_bootstrap,
         n_permutations=choices.n_permutations,
         rsa_seed=choices.seed,

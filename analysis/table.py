@@ -55,10 +55,13 @@ class Row:
     n_cells: int = 0
     simulated: str = "false"  # "true": no animal was recorded
     distance: str = ""
+    site_distance: str = ""  # how the site's RDM was made
     silent: str = ""  # the rule: exclude, one
     window: str = ""
     interval: str = ""  # how intervals were made: corrected, percentile
     best_layer: str = ""  # what chose the layer of a `best-layer` row: images, other-sites
+    good_cells: int = 0  # what makes a site one of `mean-good`: cells, trial reliability
+    good_ceiling: float = NAN
     n_bootstrap: int = 0
     n_permutations: int = 0
     rsa_seed: int = 0

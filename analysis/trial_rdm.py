@@ -49,6 +49,11 @@ class Distance:
         """Whether single trials are needed."""
         return self.name in TRIAL_DISTANCES
 
+    @property
+    def words(self) -> str:
+        """Name, with the noise covariance where it matters: `crossnobis (ledoit-wolf)`."""
+        return f"{self.name} ({self.noise})" if self.of_trials else self.name
+
 
 def trial_rdm(response: np.ndarray, distance: Distance) -> np.ndarray:
     """Return the RDM of single trials.

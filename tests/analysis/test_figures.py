@@ -70,7 +70,8 @@ def test_the_report_holds_everything_and_asks_for_nothing(toy):
         "trial reliability",
     ):
         assert text in page
-    for text in ("git_commit", "sha256_stimuli", "stimuli_sha256", "distance", "n_permutations"):
+    named = ("distance", "site_distance", "good_cells", "good_ceiling", "n_permutations")
+    for text in ("git_commit", "sha256_stimuli", "stimuli_sha256", *named):
         assert text in page
     for loaded in ("http://", "https://", 'src="/', "@import", "url("):
         assert loaded not in page

@@ -75,6 +75,19 @@ def test_the_command_writes_table_and_rdms(folder, capsys):
     assert json.loads(facts["responses_sha256"]) == {str(path): sha256(path) for path in paths}
 
 
+def test_the_table_says_how_the_sites_were_made(folder):
+    images = ["--images", str(folder / "stimuli.nc"), "--baselines", "pixels"]
+    assert rsa(folder, *images, "--good-cells", "7", "--good-ceiling", "0.2") == 0
+    row = load_table(folder / "rsa.csv")[0]
+    assert (row.distance, row.site_distance, row.good_cells, row.good_ceiling) == (
+        *["correlation"] * 2,
+        7,
+        0.2,
+    )
+    assert rsa(folder, *images, "--site-distance", "crossnobis", "--noise", "diagonal") == 0
+    assert {r.site_distance for r in load_table(folder / "rsa.csv")} == {"crossnobis (diagonal)"}
+
+
 def test_a_critics_single_score_is_no_layer(folder):
     assert "score" not in {m.layer for m in layer_rdms("m", folder / "critic.nc", np.arange(8), RdmChoices())}
 
