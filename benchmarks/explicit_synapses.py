@@ -14,7 +14,7 @@ import brian2
 import numpy as np
 from brian2.devices.device import get_device, reset_device, set_device
 
-from bio.connectivity import analog_current, edges
+from bio.connectivity import analog_current, edges, weights
 from study.network import Layer, Network
 
 
@@ -63,7 +63,7 @@ def _build(network: Network, current: np.ndarray) -> tuple[Any, dict[str, Any]]:
             i, j, k = edges(layer.connection)
             synapses = brian2.Synapses(groups[depth - 1], group, "w : 1", on_pre="I_post += w")
             synapses.connect(i=i, j=j)
-            synapses.w = layer.connection.weight.ravel()[k]
+            synapses.w = weights(layer.connection)[k]
             synapses.pre.when, synapses.pre.order = "groups", 10 * depth - 5
             parts.add(synapses)
             group.b = layer.drive

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from bio.connectivity import edges
+from bio.connectivity import edges, weights
 from study.network import Network, load_network, save_network
 
 WAYS = ("ours", "one by one", "torch")
@@ -82,11 +82,13 @@ def ours(folder: Path, images: np.ndarray, n_processes: int = 1) -> dict[str, An
     network = load_network(folder / "critic.safetensors")
     begun = time.perf_counter()
     simulate(network, images[:1], "exact", "cpp_standalone", progress=False)
-    show = functools.partial(simulate, network, images, "exact", "cpp_standalone", n_processes=n_processes)
-    show(progress=False)
+    # One bin: the straightforward way, too, adds up the spikes of an image.
+    how = {"n_bins": 1, "n_processes": n_processes, "progress": False}
+    show = functools.partial(simulate, network, images, "exact", "cpp_standalone", **how)
+    show()
     cold = time.perf_counter() - begun
     begun = time.perf_counter()
-    found = show(progress=False)
+    found = show()
     seconds = time.perf_counter() - begun
     counts = {name: values.sum(axis=(1, 2)) for name, values in found.counts.items()}
     return {"build_s": max(0.0, cold - seconds), "run_s": seconds, "counts": counts}
@@ -167,7 +169,7 @@ def events_and_loop(network: Network, counts: dict[str, np.ndarray], folder: Pat
                 np.concatenate([[0], np.cumsum(fan_out)]).astype(np.int64),
                 j[order].astype(np.int32),
                 k[order].astype(np.int32),
-                layer.connection.weight.ravel(),
+                weights(layer.connection),
                 spikes.astype(np.int32),
             ]
             rate = float(few @ fan_out) / _bare_loop(arrays, folder) if few @ fan_out else 0.0

@@ -30,9 +30,17 @@ class SynapseText:
 
 
 def weights(connection: Connection) -> np.ndarray:
-    """Return the distinct weights of a connection, (kernel entry,)."""
+    """Return the distinct weights of a connection, (kernel entry,).
+
+    In the order in which the synapses of one presynaptic unit follow one another: a spike then reads its weights from
+    memory in a row.
+    """
     if isinstance(connection, MaxPool2d | Pick):
         return np.ones(1)
+    if isinstance(connection, Dense):
+        return connection.weight.T.ravel()
+    if isinstance(connection, Conv2d):
+        return connection.weight.transpose(1, 2, 3, 0).ravel()
     return connection.weight.ravel()
 
 
@@ -58,7 +66,7 @@ def edges(connection: Connection) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return connection.pre, connection.post, np.arange(len(connection.weight))
     if isinstance(connection, Dense):
         j, i = np.indices(connection.weight.shape).reshape(2, -1)
-        return i, j, np.arange(connection.weight.size)
+        return i, j, i * connection.n_out + j
     small, large, taps = _grids(connection)
     (_, height, width), (_, height_large, width_large) = small, large
     # Both kinds join place (y, x) of the small grid and place (y, x)·stride - padding + (ky, kx) of the large one.
@@ -70,10 +78,12 @@ def edges(connection: Connection) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     inside = np.broadcast_to(inside, shape)
     at_small = np.broadcast_to((a * height + y) * width + x, shape)[inside]
     at_large = np.broadcast_to((b * height_large + y_large) * width_large + x_large, shape)[inside]
-    k = np.broadcast_to(((a * connection.weight.shape[1] + b) * taps[0] + ky) * taps[1] + kx, shape)[inside]
+    n_small, n_large = connection.weight.shape[:2]
     if isinstance(connection, Conv2d):
-        return at_large, at_small, k
-    return at_small, at_large, k
+        k = ((b * taps[0] + ky) * taps[1] + kx) * n_small + a
+        return at_large, at_small, np.broadcast_to(k, shape)[inside]
+    k = ((a * n_large + b) * taps[0] + ky) * taps[1] + kx
+    return at_small, at_large, np.broadcast_to(k, shape)[inside]
 
 
 def _pool_edges(pool: MaxPool2d) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -102,7 +112,7 @@ def synapse_text(connection: Connection) -> SynapseText:
     if isinstance(connection, Sparse):
         return SynapseText("", "")
     if isinstance(connection, Dense):
-        return SynapseText(f"q for q in range({connection.n_out})", f"j*{connection.n_in} + i")
+        return SynapseText(f"q for q in range({connection.n_out})", f"i*{connection.n_out} + j")
     if isinstance(connection, Pick):
         n_each = connection.n_each
         return SynapseText(f"i//{n_each} for q in range(1)", "0", f"int(i == {n_each}*j + draw_post)")
@@ -125,22 +135,22 @@ def _conv_text(conv: Conv2d) -> SynapseText:
     """For input place y, the outputs are floor((y + padding)/stride) and the few before it that the kernel reaches."""
     _, height, width = conv.input_shape
     n_out, height_out, width_out = conv.output_shape
-    _, n_in, taps_y, taps_x = conv.weight.shape
+    _, _, taps_y, taps_x = conv.weight.shape
     reach_y, reach_x = -(-taps_y // conv.stride), -(-taps_x // conv.stride)
     y_in, x_in = f"((i//{width})%{height} + {conv.padding})", f"(i%{width} + {conv.padding})"
-    y_out = f"({y_in}//{conv.stride} - (q//{reach_x})%{reach_y})"
-    x_out = f"({x_in}//{conv.stride} - q%{reach_x})"
+    y_out = f"({y_in}//{conv.stride} - q//{n_out * reach_x})"
+    x_out = f"({x_in}//{conv.stride} - (q//{n_out})%{reach_x})"
     inside = (
         f"{y_out} >= 0 and {y_out} < {height_out} and {y_in} - {conv.stride}*{y_out} < {taps_y} and "
         f"{x_out} >= 0 and {x_out} < {width_out} and {x_in} - {conv.stride}*{x_out} < {taps_x}"
     )
-    unit = f"((q//{reach_y * reach_x})*{height_out} + {y_out})*{width_out} + {x_out}"
+    unit = f"((q%{n_out})*{height_out} + {y_out})*{width_out} + {x_out}"
     tap_y = f"({y_in} - {conv.stride}*((j//{width_out})%{height_out}))"
     tap_x = f"({x_in} - {conv.stride}*(j%{width_out}))"
-    channels = f"((j//{height_out * width_out})*{n_in} + i//{height * width})"
+    tap = f"((i//{height * width})*{taps_y} + {tap_y})*{taps_x} + {tap_x}"
     return SynapseText(
         connect=f"{unit} for q in range({n_out * reach_y * reach_x}) if {inside}",
-        kernel_index=f"({channels}*{taps_y} + {tap_y})*{taps_x} + {tap_x}",
+        kernel_index=f"({tap})*{n_out} + j//{height_out * width_out}",
     )
 
 
@@ -181,7 +191,8 @@ def analog_current(layer: Layer, values: np.ndarray) -> np.ndarray:
     if connection is None:
         raise ValueError(f"layer {layer.name} has no connection from the input.")
     if isinstance(connection, Dense):
-        return values @ connection.weight.T + layer.drive
+        # One by one: a product of matrices is rounded otherwise when it has another number of rows.
+        return np.array([connection.weight @ one for one in values]) + layer.drive
     i, j, k = edges(connection)
     shape = (connection.n_out, connection.n_in)
     matrix = scipy.sparse.csr_matrix((weights(connection)[k], (j, i)), shape=shape)

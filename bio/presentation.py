@@ -79,8 +79,15 @@ class Presentation:
         """Columns of draws."""
         return 0 if self.network.pick is None else self.network.pick.n_units
 
-    def rows(self, stimuli: np.ndarray, draws: np.ndarray | None = None) -> np.ndarray:
-        """Return float64 (stimulus, row, column), dimensionless.
+    @property
+    def row_shape(self) -> tuple[int, int]:
+        """(row, column) of one stimulus."""
+        return self.n_rows, self.n_input + self.n_draws
+
+    def check(
+        self, stimuli: np.ndarray, draws: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return stimuli as float64 (stimulus, value), and draws, after checking that the network takes them.
 
         Parameters
         ----------
@@ -107,10 +114,18 @@ class Presentation:
                 f"{'a' if draws is None else 'no'} layer that picks; "
                 f"{'give integers (stimulus, step, n_out)' if draws is None else 'leave them out'}."
             )
-        shown = np.zeros((len(stimuli), self.n_rows, self.n_input + self.n_draws))
+        return stimuli, None if draws is None else _checked_draws(network, draws, len(stimuli))
+
+    def rows(self, stimuli: np.ndarray, draws: np.ndarray | None = None) -> np.ndarray:
+        """Return float64 (stimulus, row, column), dimensionless, of what `check` takes."""
+        return self.rows_of(*self.check(stimuli, draws))
+
+    def rows_of(self, stimuli: np.ndarray, draws: np.ndarray | None) -> np.ndarray:
+        """Return float64 (stimulus, row, column), dimensionless, of what `check` returned."""
+        shown = np.zeros((len(stimuli), *self.row_shape))
         self._fill_input(shown[..., : self.n_input], stimuli)
         if draws is not None:
-            shown[:, : network.n_steps, self.n_input :] = _checked_draws(network, draws, len(stimuli))
+            shown[:, : self.network.n_steps, self.n_input :] = draws
         return shown
 
     def _fill_input(self, shown: np.ndarray, stimuli: np.ndarray) -> None:

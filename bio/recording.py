@@ -65,10 +65,13 @@ def _count(
 ) -> np.ndarray:
     """Count spikes per bin of a layer that runs `behind` network steps late, (stimulus, bin, unit) uint16."""
     unit, time_s = spikes
-    step = np.rint(time_s / timing.dt_s).astype(np.int64) // timing.per_step - behind
-    stimulus, within = np.divmod(step, timing.period_steps)
-    # Without the blanks, and what the run goes on for after the last stimulus.
-    shown = (within < timing.n_steps) & (stimulus >= 0) & (stimulus < n_stimuli)
-    n_bin = stimulus[shown] * n_bins + within[shown] // (timing.n_steps // n_bins)
-    flat = np.bincount(n_bin * layer.n_units + unit[shown], minlength=n_stimuli * n_bins * layer.n_units)
-    return flat.astype(np.uint16).reshape(n_stimuli, n_bins, layer.n_units)
+    counts = np.empty((n_stimuli, n_bins, layer.n_units), np.uint16)
+    # Of one stimulus at a time, without the blank after it: temporary arrays of all spikes would be larger than the counts.
+    onset = np.arange(n_stimuli) * timing.period_steps + behind
+    halfway = (np.array([onset, onset + timing.n_steps]) * timing.per_step - 0.5) * timing.dt_s
+    for number, (first, last) in enumerate(np.searchsorted(time_s, halfway).T):
+        step = np.rint(time_s[first:last] / timing.dt_s).astype(np.int64) // timing.per_step - onset[number]
+        place = step // (timing.n_steps // n_bins) * layer.n_units + unit[first:last]
+        found = np.bincount(place, minlength=n_bins * layer.n_units)
+        counts[number] = found.reshape(n_bins, layer.n_units)
+    return counts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +10,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from tqdm import tqdm
 
-from bio.backends import LIMITS, Job, find_backend
+from bio.backends import LIMITS, Job, Shown, find_backend
+from bio.batches import Batches, split
 from bio.levels import Level, find_level
 from bio.network import assemble, si_rows
 from bio.precision import use_precision
@@ -22,9 +22,6 @@ from bio.timing import Timing, find_timing
 from study.network import Network
 from study.provenance import provenance
 from study.responses import Responses
-
-# Spikes are kept until a batch ends: 12 bytes each, twice while a C++ vector grows, should every unit always fire.
-BATCH_BYTES = 400e6
 
 Reduced = tuple[dict[str, np.ndarray], np.ndarray]  # counts by layer, and the readout
 
@@ -98,11 +95,13 @@ def simulate(
     chosen = find_level(level)
     presentation = Presentation(network, blank_steps, reset)
     timing = find_timing(network.n_steps, chosen, dt_ms, blank_steps)
-    shown = presentation.rows(stimuli, draws)
-    ids = np.arange(len(shown)) if stimulus_ids is None else np.asarray(stimulus_ids)
-    _check(ids, len(shown), repeats, n_processes, reset)
+    stimuli, draws = presentation.check(stimuli, draws)
+    ids = np.arange(len(stimuli)) if stimulus_ids is None else np.asarray(stimulus_ids)
+    _check(ids, len(stimuli), repeats, n_processes, reset)
     n_bins = _bins(n_bins, network.n_steps)
-    batches = split(presentation, np.tile(shown, (repeats, 1, 1)), n_processes)
+    batches = Batches(
+        presentation, stimuli, draws, split(presentation, repeats * len(ids), n_processes) % len(ids)
+    )
     with use_precision(precision):
         counts, readout = _run(presentation, chosen, timing, backend, batches, n_bins, n_processes, progress)
     n_shown = repeats * len(ids)
@@ -161,14 +160,14 @@ def _run(
     level: Level,
     timing: Timing,
     backend: str,
-    batches: list[np.ndarray],
+    batches: Batches,
     n_bins: int,
     n_processes: int,
     progress: bool,
 ) -> Reduced:
     """Return ({layer: counts (presentation, bin, unit)}, readout (presentation, step, unit))."""
     run, lock = find_backend(backend), threading.Lock()
-    total = sum(map(len, batches))
+    total = batches.index.size
     # The simulation reports fractions of stimuli: show whole ones.
     bar_format = (
         "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total_fmt} stimuli [{elapsed}<{remaining}{postfix}]"
@@ -184,7 +183,7 @@ def _run(
         job = make_job(
             presentation, level, timing, batches, min(n_processes, len(batches)), advance, bar.set_postfix_str
         )
-        network, size = presentation.network, len(batches[0])
+        network, size = presentation.network, batches.size
         return _gather(
             (reduce_batch(network, level, timing, batch, size, n_bins) for batch in run(job)), total
         )
@@ -214,7 +213,7 @@ def make_job(
     presentation: Presentation,
     level: Level,
     timing: Timing,
-    batches: list[np.ndarray],
+    batches: Shown,
     n_processes: int = 1,
     progress: Callable[[float], None] = _nothing,
     say: Callable[[str], None] = _nothing,
@@ -230,20 +229,3 @@ def make_job(
         say=say,
         noise_seed=level.noise_seed,
     )
-
-
-def split(presentation: Presentation, shown: np.ndarray, n_processes: int) -> list[np.ndarray]:
-    """Split into equal batches that fit memory; the last is filled up with its own last stimulus.
-
-    Without reset there is one batch, whatever memory it takes.
-    """
-    if not presentation.reset:
-        return [shown]
-    n_units = sum(layer.n_units for layer in presentation.network.layers)
-    fitting = max(1, int(BATCH_BYTES / (24 * n_units * presentation.period_steps + 8 * shown[0].size)))
-    n_batches = math.ceil(len(shown) / fitting)
-    n_batches = min(len(shown), math.ceil(n_batches / n_processes) * n_processes)
-    size = math.ceil(len(shown) / n_batches)
-    n_batches = math.ceil(len(shown) / size)
-    filled = np.concatenate([shown, np.repeat(shown[-1:], n_batches * size - len(shown), axis=0)])
-    return list(filled.reshape(n_batches, size, *shown.shape[1:]))

@@ -1,7 +1,7 @@
 """Backends: where the equations run. Adding one means adding a file and a line here."""
 
 from bio.backends import cpp_standalone, cuda_host, cuda_standalone, numpy
-from bio.backends.batch import Backend, Batch, Job
+from bio.backends.batch import Backend, Batch, Job, Shown
 from study.commands import unknown
 
 BACKENDS: dict[str, Backend] = {
@@ -13,7 +13,7 @@ BACKENDS: dict[str, Backend] = {
 # What a backend's results do not show, for their attributes.
 LIMITS = {"cuda_host": cuda_host.COVERS}
 
-__all__ = ["BACKENDS", "LIMITS", "Backend", "Batch", "Job", "find_backend"]
+__all__ = ["BACKENDS", "LIMITS", "Backend", "Batch", "Job", "Shown", "find_backend"]
 
 
 def find_backend(name: str) -> Backend:

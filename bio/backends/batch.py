@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import numpy as np
 
 from bio.network import BrianNetwork
+
+
+class Shown(Protocol):
+    """What is shown in each batch, (stimulus, row, column): a list of arrays, or what makes them when asked."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, number: int, /) -> np.ndarray: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +28,7 @@ class Job:
         Makes the Brian2 objects for what is shown, (stimulus, row, column), see `bio.presentation`.
     si_rows : callable (shown) -> array
         Turns it into what `BrianNetwork.stimulus` holds, (row, column), currents in SI units.
-    batches : list of array, (stimulus, row, column)
+    batches : Shown
         All of the same shape.
     n_processes : int
         How many batches may run at the same time.
@@ -34,7 +42,7 @@ class Job:
 
     build: Callable[[np.ndarray], BrianNetwork]
     si_rows: Callable[[np.ndarray], np.ndarray]
-    batches: list[np.ndarray]
+    batches: Shown
     n_processes: int
     progress: Callable[[float], None]
     say: Callable[[str], None]

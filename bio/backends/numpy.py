@@ -26,8 +26,8 @@ def run(job: Job) -> Iterator[Batch]:
         raise ValueError(
             f"processes is {job.n_processes}, but backend numpy uses 1; use backend cpp_standalone for more."
         )
-    for number, shown in enumerate(job.batches):
-        yield _run_batch(job, shown, number)
+    for number in range(len(job.batches)):
+        yield _run_batch(job, job.batches[number], number)
 
 
 def _run_batch(job: Job, shown: np.ndarray, number: int) -> Batch:

@@ -156,7 +156,7 @@ def test_every_part_of_a_sequence_has_noise_of_its_own(monkeypatch):
     """The same stimulus in two parts, with the same membrane at their beginning: only the noise differs; it repeats."""
     network = quiet_neurons(60, 4)
     noisy = modify_level(find_level("exact"), Modifiers(noise_mv=12, seed=3), 62.5)
-    monkeypatch.setattr("bio.simulate.BATCH_BYTES", 1.0)  # one stimulus to a part
+    monkeypatch.setattr("bio.batches.BATCH_BYTES", 1.0)  # one stimulus to a part
     first, again, other = (
         simulate(network, np.zeros((2, 1)), level, progress=False).counts["dense1"]
         for level in (noisy, noisy, dataclasses.replace(noisy, noise_seed=4))

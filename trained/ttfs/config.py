@@ -82,6 +82,8 @@ class TTFSClassifierConfig(TTFSConfig):
     learning_rate_hidden, learning_rate_output : float
         Of plain gradient descent, per sample (gradients are summed over the batch); fall along a line to 0 at
         `decay_updates`.
+    weight_decay : float
+        Per image, times the rate: w <- w - rate · weight_decay · w.
     decay_updates : int
     n_validation : int
         Training images held out; 0 trains on all.
@@ -101,6 +103,7 @@ class TTFSClassifierConfig(TTFSConfig):
     output_sd: float = 5.0
     learning_rate_hidden: float = 0.3
     learning_rate_output: float = 0.1
+    weight_decay: float = 0.0
     decay_updates: int = 12000
     n_updates: int = 12000
     batch_size: int = 50
@@ -117,6 +120,14 @@ class TTFSClassifierConfig(TTFSConfig):
             raise unknown("objective", self.objective, OBJECTIVES)
         if self.graded and not self.margin:
             raise ValueError("graded gradients are measured in margins, but margin is 0; use graded=false.")
-        for name in ("advance", "undecided_weight", "won_weight", "late_weight", "hidden_sd", "output_sd"):
+        for name in (
+            "advance",
+            "undecided_weight",
+            "won_weight",
+            "late_weight",
+            "weight_decay",
+            "hidden_sd",
+            "output_sd",
+        ):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; 0 or more is allowed.")

@@ -37,7 +37,10 @@ class TTFSClassifierTrainer(AbstractTrainer):
         self.epochs = Epochs(len(self.digits.labels), config.batch_size, seed)
         rates = config.learning_rate_hidden, config.learning_rate_output
         groups = [{"params": [w], "lr": r} for w, r in zip(self.model.network.weights, rates, strict=True)]
-        self.optimisers = {"all": torch.optim.SGD(groups)}
+        # Gradients are summed over a batch, and so is the decay.
+        self.optimisers = {
+            "all": torch.optim.SGD(groups, weight_decay=config.weight_decay * config.batch_size)
+        }
 
     def advance(self) -> dict[str, float]:
         """Do one update; return the loss per image and the mean step of the decision."""
