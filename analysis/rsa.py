@@ -200,10 +200,15 @@ def _best_rows(
     columns: list[dict[str, Any]],
     choices: RsaChoices,
 ) -> Iterator[Row]:
-    """Yield the cross-validated best layer of every network that has several, over images defined in all layers."""
+    """Yield the cross-validated best layer of every network that has several, over images defined in all of them.
+
+    Layers without a score, since fewer than 4 images evoke a pattern, are none.
+    """
     networks: dict[tuple[str, str, str], list[ModelRdm]] = {}
     for model in models:
-        if not model.is_baseline and model.layer != IMAGE_LAYER:  # a decoded image is no layer
+        if model.is_baseline or model.layer == IMAGE_LAYER:  # a decoded image is no layer
+            continue
+        if defined_images(model.matrix).sum() >= MIN_IMAGES:
             networks.setdefault((model.model, model.network, model.level), []).append(model)
     for layers in networks.values():
         defined = np.all([defined_images(m.matrix) for m in layers], axis=0)

@@ -106,6 +106,15 @@ def test_dead_and_constant_layers_have_empty_scores_and_do_not_count():
     assert [r.q for r in pick(rows, model="m/a/seed-0")] == [r.q for r in alone]
 
 
+def test_a_dead_layer_does_not_hide_the_best_of_the_others():
+    dead = model(layer="c3", matrix=np.where(np.eye(6), 0, np.nan), silent=6)
+    rows = analyse([model(), model(layer="c2"), dead], recording(), QUICK)
+    alone = analyse([model(), model(layer="c2")], recording(), QUICK)
+    found, expected = (pick(r, layer=BEST_LAYER) for r in (rows, alone))
+    assert repr(found) == repr(expected)
+    assert found[0].n_images == 6
+
+
 def test_baselines_are_a_family_of_their_own():
     named = dataclasses.replace(model("baseline/pixels", "pixels"), network="", level="")
     rows = analyse([model(), model(layer="c2"), named], recording(), QUICK)
