@@ -17,7 +17,7 @@ from trained.configurations import named_config
 from trained.runs import load_model, train
 from trained.ttfs.classifier import TTFSClassifier
 from trained.ttfs.config import TTFSClassifierConfig
-from trained.ttfs.data import load
+from trained.ttfs.data import load, moved
 from trained.ttfs.gan import TTFSGan
 from trained.ttfs.gan_config import TTFSGanConfig
 from trained.ttfs.judge import first_to_fire, judge_run, verdict
@@ -70,6 +70,32 @@ def test_splits_are_disjoint_and_the_table_of_gray_levels_is_the_code() -> None:
     assert levels.min() == 0
     assert levels.max() == 256
     assert len(levels) > 200
+
+
+def test_moved_images_are_cut_out_elsewhere_and_what_comes_in_is_black() -> None:
+    times = torch.randint(0, 256, (40, 81), dtype=torch.int16, generator=torch.Generator().manual_seed(1))
+    found = moved(times, 2, 256, torch.Generator().manual_seed(0)).reshape(40, 9, 9)
+    seen = set()
+    for image, one in zip(times.reshape(40, 9, 9), found, strict=True):
+        framed = torch.nn.functional.pad(image, (2, 2, 2, 2), value=256)
+        places = [
+            (y, x) for y in range(5) for x in range(5) if torch.equal(framed[y : y + 9, x : x + 9], one)
+        ]
+        assert len(places) == 1
+        seen.update(places)
+    assert {y for y, _ in seen} == {x for _, x in seen} == set(range(5))
+
+
+def test_moving_images_and_decay_change_what_is_learned_and_are_resumed(tmp_path: Path) -> None:
+    config = named_config("tiny-ttfs-classifier/s4nn")
+    plain = tensors(train(config, 3, tmp_path / "plain"))
+    for change in ("shift=1", "weight_decay=0.01"):
+        changed = override(config, [change])
+        train(dataclasses.replace(changed, n_updates=2), 3, tmp_path / change)
+        found = tensors(train(changed, 3, tmp_path / change))
+        whole = tensors(train(changed, 3, tmp_path / f"{change}-whole"))
+        assert all(torch.equal(found[key], whole[key]) for key in whole)
+        assert not all(torch.equal(found[key], plain[key]) for key in plain)
 
 
 def test_decisions_count_ties_silence_and_spikes() -> None:

@@ -84,6 +84,8 @@ class TTFSClassifierConfig(TTFSConfig):
         `decay_updates`.
     weight_decay : float
         Per image, times the rate: w <- w - rate · weight_decay · w.
+    shift : int
+        Pixels by which training images are moved at most, up or down and left or right, anew in every epoch.
     decay_updates : int
     n_validation : int
         Training images held out; 0 trains on all.
@@ -104,6 +106,7 @@ class TTFSClassifierConfig(TTFSConfig):
     learning_rate_hidden: float = 0.3
     learning_rate_output: float = 0.1
     weight_decay: float = 0.0
+    shift: int = 0
     decay_updates: int = 12000
     n_updates: int = 12000
     batch_size: int = 50
@@ -115,7 +118,7 @@ class TTFSClassifierConfig(TTFSConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(self, 1, "decay_updates")
-        at_least(self, 0, "n_validation")
+        at_least(self, 0, "n_validation", "shift")
         if self.objective not in OBJECTIVES:
             raise unknown("objective", self.objective, OBJECTIVES)
         if self.graded and not self.margin:

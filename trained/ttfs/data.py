@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from study import images
 from study.commands import unknown
@@ -51,6 +52,17 @@ SOURCES: dict[str, Callable[[str], tuple[np.ndarray, np.ndarray]]] = {
     "fashion": images.load_fashion,
     "digits": _embedded,
 }
+
+
+def moved(times: Tensor, n_pixels: int, silent: int, generator: torch.Generator) -> Tensor:
+    """Return spike times of images, (image, pixel), each moved at random by at most `n_pixels` along both axes.
+
+    What comes in from outside is black: time `silent`.
+    """
+    side = math.isqrt(times.shape[1])
+    images = nn.functional.pad(times.unflatten(1, (side, side)), (n_pixels,) * 4, value=silent)
+    y, x = torch.randint(2 * n_pixels + 1, (2, len(times), 1), generator=generator) + torch.arange(side)
+    return images[torch.arange(len(times))[:, None, None], y[:, :, None], x[:, None, :]].flatten(1)
 
 
 def load(dataset: str, split: str, t_max: int, n_validation: int = 0) -> Digits:

@@ -12,7 +12,7 @@ from trained.schedule import set_rate
 from trained.training import AbstractTrainer
 from trained.ttfs.classifier import TTFSClassifier
 from trained.ttfs.config import TTFSClassifierConfig
-from trained.ttfs.data import load
+from trained.ttfs.data import load, moved
 from trained.ttfs.objective import OBJECTIVES, gradient_lengths, late, squared, targets
 
 SHARED = ("config", "kernel", "network", "neuron", "objective")
@@ -47,7 +47,11 @@ class TTFSClassifierTrainer(AbstractTrainer):
         config = self.config
         set_rate(self.optimisers["all"], max(0.0, 1 - self.update / config.decay_updates))
         batch = self.epochs.batch(self.update)
-        times, label = self.digits.times[batch].to(torch.float32), self.digits.labels[batch]
+        times, label = self.digits.times[batch], self.digits.labels[batch]
+        if config.shift:
+            random = torch.Generator().manual_seed(self.seed * 2**32 + self.update)
+            times = moved(times, config.shift, config.t_max, random)
+        times = times.to(torch.float32)
         strength = torch.ones(len(batch), 1) if config.normalise else None
         hidden, output = self.model.network(times, strength)
         wanted = self._wanted(config.objective, output.detach(), label)
