@@ -46,7 +46,7 @@ def _cause(error: OSError) -> str:
     return "it is no HDF5 file" if "signature not found" in text else text
 
 
-def read(file: h5py.File, name: str, kind: str) -> np.ndarray:
+def read(file: h5py.File, name: str, kind: str, hint: str = "check the file and --source") -> np.ndarray:
     """Return a dataset.
 
     Parameters
@@ -56,6 +56,8 @@ def read(file: h5py.File, name: str, kind: str) -> np.ndarray:
         Path inside the file.
     kind : str
         What the file should be, for the message.
+    hint : str
+        What to do where it is not, for the message.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def read(file: h5py.File, name: str, kind: str) -> np.ndarray:
         If there is no such dataset.
     """
     if name not in file or not isinstance(file[name], h5py.Dataset):
-        raise ValueError(f"{file.filename} has no {name}, so it is not {kind}; check the file and --source.")
+        raise ValueError(f"{file.filename} has no {name}, so it is not {kind}; {hint}.")
     values: np.ndarray = file[name][()]
     return values
 

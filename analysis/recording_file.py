@@ -86,7 +86,8 @@ class Recording:
             if np.isnan(matrix).any():
                 raise ValueError(
                     f"the dissimilarity of site {site} holds {int(np.isnan(matrix).sum())} NaN values; drop the site, "
-                    "the units without a response, or the stimuli that all units answer alike."
+                    "the units without a response, or the stimuli that all units answer alike (of `record`: a longer window, "
+                    "--areas without the site's, or a larger --min-units)."
                 )
             try:
                 defined_images(matrix)

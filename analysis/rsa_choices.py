@@ -57,9 +57,13 @@ class RsaChoices:
                 f"{self.metric} has no percentile interval, since it has no place for images that are drawn twice; use "
                 "the interval corrected."
             )
-        for name in ("n_bootstrap", "n_permutations", "seed"):
+        for name in ("n_bootstrap", "n_permutations", "seed", "good_cells"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; allowed is 0 or more.")
+        if not -1 <= self.good_ceiling <= 1:
+            raise ValueError(
+                f"good_ceiling is {self.good_ceiling:g}; a trial reliability is allowed from -1 to 1."
+            )
 
 
 def site_groups(recording: Recording, choices: RsaChoices) -> dict[str, np.ndarray]:

@@ -117,7 +117,8 @@ def read_full_scenes(path: str | Path) -> np.ndarray:
     """Return the scenes (118, 918, 1174) in [0, 1] at full resolution, from an NWB 1 file of a session with scenes."""
     with open_nwb(path) as file:
         name = "stimulus/templates/natural_scenes_image_stack/data"
-        scenes = read(file, name, "a session of the Allen Brain Observatory with natural scenes")
+        kind = "a 2-photon session of the Allen Brain Observatory (NWB 1) with natural scenes"
+        scenes = read(file, name, kind, "give another file with --nwb, or none")
     if scenes.shape != (N_SCENES, *FULL_SCENE):
         raise ValueError(
             f"{path}: the scenes have the shape {scenes.shape}; {(N_SCENES, *FULL_SCENE)} is needed."

@@ -92,5 +92,14 @@ def load_layer(path: str | Path, layer: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def layer_names(path: str | Path) -> list[str]:
-    """Return the names of the spiking layers, from input to output."""
-    return load_attributes(path)["layers"].split()
+    """Return the names of the spiking layers, from input to output.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the file is absent, cut short, or another kind of file, which names no layers.
+    """
+    attributes = load_attributes(path)
+    if "layers" not in attributes:
+        raise ValueError(f"responses: {path} names no layers, so it is another kind of file; {HINT}.")
+    return attributes["layers"].split()

@@ -202,6 +202,9 @@ CASES: dict[str, tuple[str, Callable[[Place], object], str]] = {
     "recording that is not there": (RSA, lambda p: (p.root / "recording.nc").unlink(), "recording: there is no file"),
     "recording cut short": (RSA, lambda p: cut(p.root / "recording.nc"), "is not a whole netCDF file"),
     "responses cut short": (RSA, lambda p: cut(p.root / "responses.nc"), "is not a whole netCDF file"),
+    "stimuli in the place of responses": (
+        RSA.replace("responses.nc", "images.nc"), nothing, "images.nc names no layers, so it is another kind of file",
+    ),
     "unknown metric": (f"{RSA} --metric spearmann", nothing, "did you mean 'spearman'?"),
     "unknown distance": (f"{RSA} --distance corelation", nothing, "did you mean 'correlation'?"),
     "responses without a name": (RSA.replace("a/b/c=", ""), nothing, "is not NAME=FILE"),

@@ -116,7 +116,10 @@ def site_with_a_row_of_ones() -> np.ndarray:
             {"dissimilarity": site_with_a_row_of_ones()},
             r"stimulus 2 of site VISp_layer5 is 1 unlike each of the others, as if it was filled in \(1 such rows\)",
         ),
-        ({"dissimilarity": nan_site()}, "site VISp_layer5 holds 11 NaN values; drop the site"),
+        (
+            {"dissimilarity": nan_site()},
+            "site VISp_layer5 holds 11 NaN values; drop the site.*larger --min-units",
+        ),
         ({"dissimilarity": skewed_site()}, "site VISl_layer4: an RDM is not symmetric"),
         (
             {"dissimilarity": np.ones((3, 6, 6))},

@@ -116,7 +116,10 @@ def test_full_resolution_scenes_of_a_session(monkeypatch, tmp_path, capsys):
     path = write_nwb1(tmp_path / "session.nwb")
     arguments = ["stimuli", "--nwb", str(path), "--out", str(tmp_path / "s.nc")]
     assert main(arguments) == 2
-    assert "has no stimulus/templates/natural_scenes_image_stack/data" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "has no stimulus/templates/natural_scenes_image_stack/data" in said
+    assert "give another file with --nwb, or none." in said
+    assert "--source" not in said  # an option that this command lacks
     with h5py.File(path, "a") as file:
         stack = np.stack([smooth_scene()] * 3).astype(np.float32)
         file["stimulus/templates/natural_scenes_image_stack/data"] = stack
