@@ -17,14 +17,16 @@ from study.manifest import find
 from study.sources import imported_modules as code
 from trained.configurations import named_config
 
+# Measures of likeness that `metrics` sweeps: one of each kind of `analysis.compare.METRICS`, but kendall-tau-a, which takes hours.
+METRICS = ["spearman", "rho-a", "pearson", "cosine", "linear-cka", "whitened-correlation", "debiased-cka"]
 PROFILES = {
     # scenes: experiment compared with the mouse; digits: experiment judged by FAD; hours: limit of one training run on a cluster
     "tiny": dict(scenes="tiny-patches", digits="tiny-digits", size=16, seeds=1, samples=256, bootstrap=50, verify=4, twins=1, ladder=1, hours=1,
-                 levels=["exact", "lif"], backend="--backend numpy", dt="--dt-ms 15.625"),
+                 levels=["exact", "lif"], metrics=["spearman", "debiased-cka"], backend="--backend numpy", dt="--dt-ms 15.625"),
     "quick": dict(scenes="quick-patches", digits="quick-digits", size=32, seeds=1, samples=5120, bootstrap=1000,
-                  verify=32, twins=5, ladder=3, hours=4, levels=["exact", "lif"], backend="", dt=""),
+                  verify=32, twins=5, ladder=3, hours=4, levels=["exact", "lif"], metrics=METRICS, backend="", dt=""),
     "full": dict(scenes="patches", digits="mnist", size=32, seeds=5, samples=5120, bootstrap=10000, verify=128, twins=5, ladder=5, hours=48,
-                 levels=["exact", "lif"], backend="", dt=""),
+                 levels=["exact", "lif"], metrics=METRICS, backend="", dt=""),
 }
 VARIANTS = ["sgad", "sgad-mean", "untrained"]
 TRAINED = ["sgad", "sgad-mean"]
@@ -44,6 +46,11 @@ def response(model, network, level):
 
 def data(*names):
     return {name: "present" if find(name) else "absent" for name in names}
+
+
+def named(wildcards, input):
+    """Return NAME=FILE of every responses file."""
+    return [f"{f.removeprefix(R + '/responses/').split('--')[0]}={f}" for f in input.responses]
 
 
 def settings(wildcards):
@@ -82,6 +89,7 @@ wildcard_constraints:
     model=r"[\w-]+/[\w-]+/seed-\d+",
     network="critic|generator",
     level="exact|lif",
+    metric=r"[\w-]+",
 
 
 rule all:
@@ -167,7 +175,7 @@ rule rsa:
     output: table=f"{R}/rsa.csv", rdms=f"{R}/rdms.nc"
     params:
         bootstrap=P["bootstrap"],
-        named=lambda wildcards, input: [f"{f.removeprefix(R + '/responses/').split('--')[0]}={f}" for f in input.responses],
+        named=named,
     resources: mem_mb=4000, runtime=480
     shell: "python -m analysis rsa --recording {input.recording} --images {input.images} --responses {params.named} --bootstrap {params.bootstrap} --permutations {params.bootstrap} --out {output.table} --rdms {output.rdms}"
 
@@ -184,9 +192,24 @@ rule rsa_twins:
     output: table=f"{R}/twins/rsa.csv", rdms=f"{R}/twins/rdms.nc"
     params:
         bootstrap=P["bootstrap"],
-        named=lambda wildcards, input: [f"{f.removeprefix(R + '/responses/').split('--')[0]}={f}" for f in input.responses],
+        named=named,
     resources: mem_mb=4000, runtime=480
     shell: "python -m analysis rsa --recording {input.recording} --images {input.images} --responses {params.named} --bootstrap {params.bootstrap} --permutations {params.bootstrap} --out {output.table} --rdms {output.rdms}"
+
+# Not part of `make study`: python -m study run -- metrics. Layers and sites are swept inside each step.
+rule metrics:
+    input: expand(f"{R}/metrics/{{metric}}/rsa.csv", metric=P["metrics"])
+
+rule rsa_metric:
+    input:
+        code("analysis.command_rsa"),
+        recording=f"{R}/recording.nc",
+        images=f"{R}/stimuli.nc",
+        responses=COMPARED,
+    output: f"{R}/metrics/{{metric}}/rsa.csv"
+    params: bootstrap=P["bootstrap"], named=named
+    resources: mem_mb=4000, runtime=480
+    shell: "python -m analysis rsa --metric {wildcards.metric} --recording {input.recording} --images {input.images} --responses {params.named} --bootstrap {params.bootstrap} --permutations {params.bootstrap} --out {output}"
 
 # Not part of `make study`: python -m study run -- ladder
 rule ladder:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.compare import METRICS
 from study.workflow import run_study
 
 N_KILLS = 20
@@ -43,6 +46,21 @@ def tables(root: Path) -> dict[str, bytes]:
 def test_no_cores_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cores is 0; at least 1 is needed"):
         run_study("tiny", tmp_path, 0)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("snakemake") is None, reason="needs Snakemake: .[workflow]")
+def test_the_optional_targets_and_one_table_for_every_measure(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "study", "run", "--profile", "quick", "--root", str(tmp_path)]
+    targets = ["--", "twins", "ladder", "metrics", "--dry-run"]
+    done = subprocess.run([*command, *targets], capture_output=True, text=True, check=False)
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout + done.stderr, re.M))
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert {name: int(jobs[name]) for name in ("rsa_metric", "rsa_twins", "draw_ladder")} == {
+        "rsa_metric": len(METRICS) - 2,  # two names of one number, and kendall-tau-a takes hours
+        "rsa_twins": 1,
+        "draw_ladder": 1,
+    }
+    assert "rsa" not in jobs  # the table of the study itself does not depend on them
 
 
 @pytest.mark.slow
