@@ -38,8 +38,13 @@ def trial_ceiling(recording: Recording, metric: str) -> Bounds:
 
 
 def site_ceiling(recording: Recording, metric: str) -> Bounds:
-    """Return what agreement between all sites allows."""
-    return _pooled(recording, metric, np.ones((len(recording.site),) * 2, bool))
+    """Return what agreement between all sites allows; of a recording that is cut in time, all sites of the same bin."""
+    return _pooled(recording, metric, same_window(recording))
+
+
+def same_window(recording: Recording) -> np.ndarray:
+    """Return which sites have the same bin of time: bool (site, site). Bins of one site are no other neurons."""
+    return np.asarray(recording.window[:, None] == recording.window[None])
 
 
 def area_ceiling(recording: Recording, metric: str) -> Bounds:
@@ -47,14 +52,16 @@ def area_ceiling(recording: Recording, metric: str) -> Bounds:
 
     NaN for an area with one site.
     """
-    return _pooled(recording, metric, recording.area[:, None] == recording.area[None])
+    of_area = recording.area[:, None] == recording.area[None]
+    return _pooled(recording, metric, of_area & same_window(recording))
 
 
 def pair_ceiling(recording: Recording, metric: str) -> Bounds:
     """Return how well single sites predict each other: mean and highest score of the other sites as models of one."""
     scores = compare_many(recording.dissimilarity, recording.dissimilarity, metric)
-    others = scores[~np.eye(len(scores), dtype=bool)].reshape(len(scores), -1)
-    return others.mean(axis=1), others.max(axis=1)
+    others = same_window(recording) & ~np.eye(len(scores), dtype=bool)
+    found = [row[chosen] for row, chosen in zip(scores, others, strict=True)]
+    return np.array([s.mean() for s in found]), np.array([s.max() for s in found])
 
 
 def unit_ceiling(recording: Recording, metric: str) -> Bounds:
@@ -177,4 +184,5 @@ def ceiling(recording: Recording, name: str, metric: str) -> Bounds:
 
 def ceiling_used(recording: Recording, name: str) -> str:
     """Return the ceiling's name after the fall-back for recordings of one site."""
-    return "trials" if len(recording.site) == 1 and name != "neurons" else name
+    alone = len(recording.site) == len(set(recording.window))
+    return "trials" if alone and name != "neurons" else name

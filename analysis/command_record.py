@@ -34,7 +34,9 @@ ONLY = {
     "depth_um": ("dandi-2p",),
     "signal": ("allen-2p", "dandi-2p"),
     "window_frames": ("allen-2p", "dandi-2p"),
+    "bin_frames": ("allen-2p", "dandi-2p"),
     "window_ms": ("allen-neuropixels", "dandi-neuropixels"),
+    "bin_ms": ("allen-neuropixels", "dandi-neuropixels"),
     "presence_ratio": ("allen-neuropixels", "dandi-neuropixels"),
     "isi_violations": ("allen-neuropixels", "dandi-neuropixels"),
     "amplitude_cutoff": ("allen-neuropixels", "dandi-neuropixels"),
@@ -108,6 +110,9 @@ def _add_responses(parser: Any) -> None:
         metavar=("START", "STOP"),
         help="2-photon: imaging frames from onset (default 0 14; events 0 7)",
     )
+    group.add_argument(
+        "--bin-frames", type=int, metavar="N", help="2-photon: one site for every N frames of the window"
+    )
     start, stop = WINDOW_MS
     group.add_argument(
         "--window-ms",
@@ -115,6 +120,9 @@ def _add_responses(parser: Any) -> None:
         type=float,
         metavar=("START", "STOP"),
         help=f"Neuropixels: ms from onset (default {start:g} {stop:g})",
+    )
+    group.add_argument(
+        "--bin-ms", type=float, metavar="MS", help="Neuropixels: one site for every MS of the window"
     )
     group.add_argument("--running", choices=STATES, help="trials that count (default all)")
     group.add_argument(
@@ -213,9 +221,9 @@ def _raw(source: str, given: dict[str, Any], gray: bool) -> RawChoices:
         reader=given.get("reader", READERS[0]),
         events=tuple(given.get("events", ())),
         depth_um=given.get("depth_um", np.nan),
-        imaging=ImagingChoices(**chosen("signal", "window_frames", "lag"), **shared),
+        imaging=ImagingChoices(**chosen("signal", "window_frames", "bin_frames", "lag"), **shared),
         spikes=SpikeChoices(
-            **chosen("window_ms", "presence_ratio", "isi_violations", "amplitude_cutoff"), **shared
+            **chosen("window_ms", "bin_ms", "presence_ratio", "isi_violations", "amplitude_cutoff"), **shared
         ),
         z_score=given.get("z_score", False),
         units=units,
@@ -261,5 +269,8 @@ def _say(recording: Recording, path: Path) -> None:
     for name in ("response", "units", "quality", "blanks", "remark"):
         if name in facts and "units" in facts:
             print(f"{name}: {facts[name]}")
-    n_sites, n_stimuli = len(recording.site), len(recording.stimulus)
-    print(f"{facts['source']}: {n_sites} sites, {n_stimuli} stimuli, {recording.n_cells.sum()} cells: {path}")
+    n_sites, n_stimuli, n_bins = len(recording.site), len(recording.stimulus), len(set(recording.window))
+    cells = f"{recording.n_cells.sum() // n_bins} cells" + (
+        f" in each of {n_bins} bins" if n_bins > 1 else ""
+    )
+    print(f"{facts['source']}: {n_sites} sites, {n_stimuli} stimuli, {cells}: {path}")

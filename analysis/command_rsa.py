@@ -33,7 +33,7 @@ from analysis.rsa_choices import RsaChoices
 from analysis.scenes import find_scenes
 from analysis.selection import CHOOSERS
 from analysis.simulated_source import NOTICE
-from analysis.table import Row, save_table
+from analysis.table import Row, save_table, shown_mean
 from analysis.trial_rdm import ALL_DISTANCES, Distance, with_distance
 from study.files import check_writable, sha256
 from study.provenance import provenance
@@ -256,10 +256,11 @@ def _scenes(stimuli: Stimuli, order: np.ndarray) -> np.ndarray | None:
 def _tell(rows: list[Row], recording: Recording, path: Path) -> None:
     if recording.simulated:
         print(f"{NOTICE}.")
-    shown = "mean-good" if any(row.site == "mean-good" for row in rows) else "mean-all"
+    shown = shown_mean(rows)
     for row in rows:
-        if row.site == shown:
-            name = " ".join(filter(None, (row.model, row.network, row.level, row.layer)))
+        if row.mean == shown:
+            window = row.site.removeprefix(shown)  # of a recording that is cut in time
+            name = " ".join(filter(None, (row.model, row.network, row.level, row.layer, window)))
             silent = f", {row.n_silent} silent images" if row.n_silent else ""
             if not np.isfinite(row.score):
                 print(f"  no score                 {name}: {_why_not(row)}")

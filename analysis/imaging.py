@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from analysis.population import Population, make_population
+from analysis.population import Population, make_population, time_bins
 from analysis.presentations import check_frames
 from analysis.running import THRESHOLD_CM_S, in_state, running_modulation
 from analysis.units import layer_of, make_units
@@ -36,6 +36,8 @@ class ImagingChoices:
         `NaturalScenes.mean_sweep_response` has it.
     window_frames : (start, stop), optional
         Imaging frames from onset, stop excluded; that of `WINDOWS` by default.
+    bin_frames : int, optional
+        Width of bins that the window is cut into, each of which is a response of its own.
     lag : int
         Sweeps by which the window is moved later.
     running : "all", "running" or "still"
@@ -46,6 +48,7 @@ class ImagingChoices:
 
     signal: str = "dff"
     window_frames: tuple[int, int] | None = None
+    bin_frames: int | None = None
     lag: int = 0
     running: str = "all"
     threshold_cm_s: float = THRESHOLD_CM_S
@@ -61,12 +64,21 @@ class ImagingChoices:
             raise ValueError(
                 f"the window is {start} to {stop} imaging frames; it must hold at least one, such as 0 14."
             )
+        _ = self.bins
 
     @property
     def window(self) -> tuple[int, int]:
         """Window in imaging frames from onset, lag included."""
         start, stop = self.window_frames or WINDOWS[self.signal]
         return start + self.lag * SWEEP_FRAMES, stop + self.lag * SWEEP_FRAMES
+
+    @property
+    def bins(self) -> dict[str, tuple[int, int]]:
+        """Bins of the window by name, in imaging frames from onset, lag included; none by default."""
+        if self.bin_frames is None:
+            return {}
+        found = time_bins(self.window, self.bin_frames, "frames")
+        return {name: (int(start), int(stop)) for name, (start, stop) in found.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,15 +143,17 @@ def window_mean(traces: np.ndarray, start: np.ndarray, window: tuple[int, int]) 
     return means
 
 
-def presentation_responses(session: ImagingSession, choices: ImagingChoices) -> np.ndarray:
-    """Return one response for each presentation and cell.
+def presentation_responses(
+    session: ImagingSession, choices: ImagingChoices, window: tuple[int, int] | None = None
+) -> np.ndarray:
+    """Return one response for each presentation and cell, in the window of the choices or in another.
 
     Returns
     -------
     array, (presentation, cell)
         dF/F or events as they are; `mean_sweep_response` in percent.
     """
-    response = window_mean(session.traces, session.start, choices.window)
+    response = window_mean(session.traces, session.start, window or choices.window)
     if choices.signal != "mean_sweep_response":
         return response
     baseline = window_mean(session.traces, session.start, (-BASELINE_SWEEPS * SWEEP_FRAMES, 0))
@@ -172,7 +186,10 @@ def imaging_population(session: ImagingSession, choices: ImagingChoices) -> Popu
     if session.note:
         notes["remark"] = f"{session.session}: {session.note}"
     units = make_units(values.shape[1], facts)
-    return make_population(session.frame[keep], values[keep], units, running_p, choices.gray, notes)
+    binned = {
+        name: presentation_responses(session, choices, window)[keep] for name, window in choices.bins.items()
+    }
+    return make_population(session.frame[keep], values[keep], units, running_p, choices.gray, notes, binned)
 
 
 def _blanks(n: int, gray: bool) -> str:

@@ -165,7 +165,8 @@ def _recording(
     parts: list[Population] = list(tqdm(populations, total=len(paths), desc=source, disable=None))
     method = "neuropixels" if source.endswith("neuropixels") else "2p"
     chosen = choices.units or UnitChoices(reliability=RELIABILITY[method])
-    population, said = choose_units(pool(parts), chosen)
+    population, said = choose_units(pool(parts), chosen)  # by the whole window: all bins have the same units
+    population = population.in_bins()
     made: Any = choices.spikes if method == "neuropixels" else choices.imaging
     config = {
         "source": source,
@@ -186,11 +187,14 @@ def _said(method: str, choices: RawChoices) -> str:
     """Return in words what a response is."""
     if method == "neuropixels":
         start, stop = choices.spikes.window_ms
-        return (
-            f"Neuropixels, spikes from {start:g} to {stop:g} ms after onset, trials: {choices.spikes.running}"
+        width, unit = choices.spikes.bin_ms, "ms"
+        what, running = f"Neuropixels, spikes from {start:g} to {stop:g} ms", choices.spikes.running
+    else:
+        first, last = choices.imaging.window
+        width, unit = choices.imaging.bin_frames, "frames"
+        what, running = (
+            f"2-photon, {choices.imaging.signal}, imaging frames {first} to {last}",
+            choices.imaging.running,
         )
-    first, last = choices.imaging.window
-    return (
-        f"2-photon, {choices.imaging.signal}, imaging frames {first} to {last} after onset, trials: "
-        f"{choices.imaging.running}"
-    )
+    cut = "" if width is None else f", in bins of {width:g} {unit}"
+    return f"{what} after onset{cut}, trials: {running}"

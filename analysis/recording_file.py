@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from analysis.rdm import MIN_IMAGES, defined_images
-from analysis.units import Units, read_units
+from analysis.units import AT, Units, read_units
 from study.commands import unknown
 from study.netcdf import read_group, require_variable, write_groups
 
@@ -86,7 +86,7 @@ class Recording:
             if np.isnan(matrix).any():
                 raise ValueError(
                     f"the dissimilarity of site {site} holds {int(np.isnan(matrix).sum())} NaN values; drop the site, "
-                    "the units without a response, or the stimuli that all units answer alike (of `record`: a longer window, "
+                    "the units without a response, or the stimuli that all units answer alike (of `record`: a longer window or bin, "
                     "--areas without the site's, or a larger --min-units)."
                 )
             try:
@@ -147,8 +147,13 @@ class Recording:
 
     @property
     def area(self) -> np.ndarray:
-        """Area of each site: its name up to the underscore (layer) or slash (class of cells)."""
-        return np.array([re.split("[_/]", str(name))[0] for name in self.site])
+        """Area of each site: its name up to the underscore (layer), the @ (bin of time) or the slash (class of cells)."""
+        return np.array([re.split(f"[_/{AT}]", str(name))[0] for name in self.site])
+
+    @property
+    def window(self) -> np.ndarray:
+        """Bin of time of each site, such as `50-100ms`; "" where the recording is not cut in time."""
+        return np.array([str(name).partition(AT)[2].partition("/")[0] for name in self.site])
 
 
 def save_recording(recording: Recording, path: str | Path) -> None:

@@ -19,7 +19,7 @@ from analysis.inclusion import excluded, reasons
 from analysis.model_rdms import CONTROL
 from analysis.results import Results
 from analysis.rsa import BEST_LAYER
-from analysis.table import Row
+from analysis.table import Row, shown_mean
 from study.files import write_text
 from study.netcdf import read_group
 from study.responses import HINT
@@ -126,8 +126,8 @@ def choices(results: Results) -> dict[str, str]:
 
 def _summary(results: Results) -> Table:
     """Return means over sites: what to read first."""
-    rows = [r for r in results.table if r.site == results.mean_site]
-    return _rows(f"Mean over sites ({results.mean_site})", rows)
+    mean = shown_mean(results.table)
+    return _rows(f"Mean over sites ({mean})", [r for r in results.table if r.mean == mean])
 
 
 def _contrasts(results: Results) -> Table:

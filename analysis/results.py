@@ -26,7 +26,7 @@ import xarray as xr
 
 from analysis.model_rdms import ModelRdm, load_rdms
 from analysis.recording_file import Recording, load_recording
-from analysis.table import Row, load_table
+from analysis.table import Row, load_table, shown_mean
 from study.files import require_file
 from study.netcdf import read_group
 from study.stimuli import HINT as STIMULI_HINT
@@ -134,8 +134,9 @@ class Results:
 
     @property
     def mean_site(self) -> str:
-        """The group of sites whose mean is shown: the good ones where there are some."""
-        return "mean-good" if any(row.site == "mean-good" for row in self.table) else "mean-all"
+        """The group of sites whose mean is shown: the good ones where there are some; of several bins of time the first."""
+        mean = shown_mean(self.table)
+        return next((row.site for row in self.table if row.mean == mean), mean)
 
 
 def _files(folder: Path, suffix: str) -> list[Path]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from analysis.baselines import OTHER_HALF
-from analysis.ceiling import ceiling, ceiling_used, unit_halves
+from analysis.ceiling import ceiling, ceiling_used, same_window, unit_halves
 from analysis.contrasts import Contrast, contrasts, twins
 from analysis.inference import false_discovery_rate, p_values, permutation_scores
 from analysis.intervals import INTERVALS, Columns, resample, with_means
@@ -74,7 +74,7 @@ def analyse(models: Sequence[ModelRdm], recording: Recording, choices: RsaChoice
 def _check(models: Sequence[ModelRdm], recording: Recording, choices: RsaChoices) -> None:
     """Raise ValueError for what would otherwise end a run of hours."""
     twins(models, choices.against)
-    require_chooser(choices.best_layer, len(recording.site))
+    require_chooser(choices.best_layer, int(same_window(recording).sum(axis=1).min()))
     labels = [m.label for m in models]
     for label in labels:
         if labels.count(label) > 1:
@@ -216,7 +216,10 @@ def _best_rows(
             continue
         a, b = (cut(m, defined) for m in (np.stack([m.matrix for m in layers]), recording.dissimilarity))
         generator = np.random.default_rng([choices.seed, 3])
-        held_out = best_layer_scores(a, b, choices.metric, generator, chooser=choices.best_layer)
+        together = same_window(recording)
+        held_out = best_layer_scores(
+            a, b, choices.metric, generator, chooser=choices.best_layer, together=together
+        )
         for column, score in zip(columns, with_means(held_out, groups), strict=True):
             row = _row(layers[0], column, recording, choices)
             facts: dict[str, Any] = {"n_images": int(defined.sum()), "n_silent": int((~defined).sum())}

@@ -10,6 +10,7 @@ from analysis.compare import CENTRINGS
 from analysis.intervals import require_interval
 from analysis.recording_file import Recording
 from analysis.selection import require_chooser
+from analysis.units import AT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,9 +68,15 @@ class RsaChoices:
 
 
 def site_groups(recording: Recording, choices: RsaChoices) -> dict[str, np.ndarray]:
-    """Return the groups of sites over which means are given: name to indices."""
-    groups = {"mean-all": np.arange(len(recording.site))}
+    """Return the groups of sites over which means are given: name to indices.
+
+    A recording that is cut in time has those of every bin, such as `mean-all@50-100ms`.
+    """
     good = (recording.n_cells >= choices.good_cells) & (recording.ceiling >= choices.good_ceiling)
-    if good.any():
-        groups["mean-good"] = np.flatnonzero(good)
+    groups = {}
+    for name, members in (("mean-all", np.ones(len(good), bool)), ("mean-good", good)):
+        for window in dict.fromkeys(recording.window):
+            chosen = np.flatnonzero(members & (recording.window == window))
+            if len(chosen):
+                groups[f"{name}{AT}{window}" if window else name] = chosen
     return groups

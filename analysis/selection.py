@@ -29,6 +29,7 @@ def best_layer_scores(
     generator: np.random.Generator,
     n_splits: int = N_SPLITS,
     chooser: str = "images",
+    together: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return the held-out score of the layer that fits best, per site.
 
@@ -46,6 +47,8 @@ def best_layer_scores(
     chooser : str
         What chooses a site's layer on the one half of the images: "images", the site itself; "other-sites", the mean score
         of all other sites, so that the layer is of other images and other neurons.
+    together : bool array, (site, site), optional
+        Which other sites choose; all by default.
 
     Returns
     -------
@@ -61,13 +64,14 @@ def best_layer_scores(
     n, sites = layers.shape[-1], np.arange(len(data))
     if n < 2 * MIN_IMAGES:
         return np.full(len(data), np.nan)
+    others = ~np.eye(len(data), dtype=bool) & (True if together is None else together)
     held_out = []
     for _ in range(n_splits):
         order = generator.permutation(n)
         halves = [_scores(layers, data, metric, part) for part in (order[: n // 2], order[n // 2 :])]
         for choosing, scoring in (halves, halves[::-1]):
             if chooser == "other-sites":
-                choosing = (choosing.sum(axis=1, keepdims=True) - choosing) / (len(data) - 1)
+                choosing = choosing @ others.T / others.sum(axis=1)
             best = np.where(np.isnan(choosing), -np.inf, choosing).argmax(axis=0)
             held_out.append(scoring[best, sites])
     return np.mean(held_out, axis=0)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.population import Population, make_population
+from analysis.population import Population, make_population, time_bins
 from analysis.presentations import BLANK, check_frames
 from analysis.running import THRESHOLD_CM_S, in_state, running_modulation
 from analysis.units import Units
@@ -23,6 +23,8 @@ class SpikeChoices:
     ----------
     window_ms : (start, stop)
         From onset; spikes in it are counted, those at its edges included.
+    bin_ms : float, optional
+        Width of bins that the window is cut into, each of which is a response of its own.
     presence_ratio : float
         At least this share of the session with spikes.
     isi_violations : float
@@ -36,6 +38,7 @@ class SpikeChoices:
     """
 
     window_ms: tuple[float, float] = WINDOW_MS
+    bin_ms: float | None = None
     presence_ratio: float = 0.95
     isi_violations: float = 0.5
     amplitude_cutoff: float = 0.1
@@ -54,6 +57,12 @@ class SpikeChoices:
                 f"the window is {self.window_ms[0]:g} to {self.window_ms[1]:g} ms; its end must lie after its start, "
                 "such as 0 250."
             )
+        _ = self.bins
+
+    @property
+    def bins(self) -> dict[str, tuple[float, float]]:
+        """Bins of the window by name, in ms from onset; none by default."""
+        return {} if self.bin_ms is None else time_bins(self.window_ms, self.bin_ms, "ms")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,4 +144,10 @@ def spike_population(session: SpikeSession, choices: SpikeChoices) -> Population
     }
     if session.n_invalid:
         notes["remark"] = f"{session.session}: {session.n_invalid} presentations at invalid times left out"
-    return make_population(session.frame[keep], counts[keep], session.units, running_p, choices.gray, notes)
+    binned = {
+        name: spike_counts(session.spike_times_s, session.start_s[keep], window)
+        for name, window in choices.bins.items()
+    }
+    return make_population(
+        session.frame[keep], counts[keep], session.units, running_p, choices.gray, notes, binned
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.baselines import CONTROLS
+from analysis.units import AT
 from study.files import replacing, require_file
 
 HINT = "make it with `python -m analysis rsa`"
@@ -21,7 +22,8 @@ class Row:
     """One comparison of a layer with a site.
 
     `site` is a site of the recording, or `mean-all` (mean score over all sites) or `mean-good` (over sites with
-    enough cells and a high enough trial reliability). `layer` is a layer, a baseline, or `best-layer` (chosen on one half of
+    enough cells and a high enough trial reliability); of a recording that is cut in time one for each bin,
+    `mean-all@50-100ms`. `layer` is a layer, a baseline, or `best-layer` (chosen on one half of
     the images, scored on the other).
     """
 
@@ -78,15 +80,25 @@ class Row:
         return self.is_baseline and self.layer in CONTROLS
 
     @property
+    def mean(self) -> str:
+        """Name of the mean without the bin of time, `mean-all` or `mean-good`; "" for a single site."""
+        return self.site.partition(AT)[0] if self.site.startswith("mean-") else ""
+
+    @property
     def is_mean(self) -> bool:
         """Whether the row is a mean over sites."""
-        return self.site.startswith("mean-")
+        return bool(self.mean)
 
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
 _NUMBERS = {
     field.name: {"float": float, "int": int}.get(str(field.type), str) for field in dataclasses.fields(Row)
 }
+
+
+def shown_mean(rows: Iterable[Row]) -> str:
+    """Return the mean over sites that is shown: of the good ones where there are some."""
+    return "mean-good" if any(row.mean == "mean-good" for row in rows) else "mean-all"
 
 
 def save_table(rows: Iterable[Any], path: str | Path, kind: type = Row) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -12,6 +12,9 @@ import xarray as xr
 # assignment can be made. The limits are ours: they put the depths at which layer-specific Cre lines were imaged
 # (de Vries et al. 2020) into the layers of these lines.
 LAYER_LIMITS_UM = ((249.0, "layer23"), (350.0, "layer4"), (499.0, "layer5"), (np.inf, "layer6"))
+
+
+AT = "@"  # what separates a site from a bin of time: VISp@50-100ms
 
 
 def layer_of(depth_um: float) -> str:
@@ -40,7 +43,8 @@ class Units:
     session : int array
         Session, and so animal, in which the unit was recorded; -1 where unknown.
     site : str array, optional
-        Which RDM a unit enters; area and layer by default, such as `VISp_layer4`.
+        Which RDM a unit enters; area and layer by default, such as `VISp_layer4`. Of recordings cut in time with the bin,
+        such as `VISp_layer4@7-14frames`; a unit then stands once for every bin.
     """
 
     unit_id: np.ndarray
@@ -75,6 +79,12 @@ class Units:
         return {
             variable_name(f.name): ("unit", _stored(getattr(self, f.name))) for f in dataclasses.fields(self)
         }
+
+
+def concatenated(parts: Sequence[Units]) -> Units:
+    """Return the units of several parts, one after the other."""
+    fields = [f.name for f in dataclasses.fields(Units)]
+    return Units(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in fields})
 
 
 def variable_name(field: str) -> str:

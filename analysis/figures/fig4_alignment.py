@@ -89,7 +89,7 @@ def _layers(
 
 def _site_words(results: Results) -> str:
     n = len({row.site for row in results.table if not row.is_mean})
-    return "good ones" if results.mean_site == "mean-good" else f"all {n}"
+    return "good ones" if results.mean_site.startswith("mean-good") else f"all {n}"
 
 
 def _point(axes: Axes, y: float, rows: list[Row], colour: str, marker: str) -> None:

@@ -193,6 +193,15 @@ BAD = [
     ),
     ("allen-2p --nwb {0}/session.nwb --window-ms 0 250", "--window-ms means nothing to --source allen-2p"),
     ("allen-neuropixels --nwb {0}/ecephys.nwb --window-ms 9 3", "the window is 9 to 3 ms; its end must lie"),
+    (
+        "allen-neuropixels --nwb {0}/ecephys.nwb --bin-ms 60",
+        "bins of 60 ms do not fill the window 0 to 250 ms",
+    ),
+    (
+        "allen-2p --nwb {0}/session.nwb --bin-frames 0",
+        "bins of 0 frames do not fill the window 0 to 14 frames",
+    ),
+    ("allen-2p --nwb {0}/session.nwb --bin-ms 50", "--bin-ms means nothing to --source allen-2p"),
     ("allen-2p", "needs files .--nwb FILE .... or ids to download"),
     ("allen-2p --session mouse", "--session is 'mouse'; the Allen Institute's ids are whole numbers"),
     ("dandi-2p", "reads files at hand: give them with --nwb"),
@@ -286,3 +295,37 @@ def test_a_session_without_running_speed(tmp_path: Path) -> None:
         ValueError, match="holds no running speed, so its trials cannot be split; take --running all"
     ):
         imaging_population(session, ImagingChoices(running="still"))
+
+
+def test_bins_of_a_window_are_sites_with_the_same_units(folder: Path, tmp_path: Path) -> None:
+    fixtures.write_ecephys(tmp_path / "other.nwb", seed=3, invalid=False)
+    files = [str(folder / "ecephys.nwb"), str(tmp_path / "other.nwb")]
+    options = ["--nwb", *files, "--reliability", "none", "--min-units", "3"]
+    source = ["--source", "dandi-neuropixels", *options]
+    assert record(tmp_path, *source, "--window-ms", "0", "250", "--bin-ms", "125") == 0
+    cut = load_recording(tmp_path / "recording.nc")
+    assert cut.site.tolist() == [f"{a}@{w}ms" for w in ("0-125", "125-250") for a in ("VISp", "VISl", "LP")]
+    assert cut.window.tolist() == ["0-125ms"] * 3 + ["125-250ms"] * 3
+    assert cut.area.tolist() == ["VISp", "VISl", "LP"] * 2
+    assert cut.units is not None
+    np.testing.assert_array_equal(cut.units.unit_id[:20], cut.units.unit_id[20:])
+    assert ", in bins of 125 ms, trials: all" in cut.attributes["response"]
+    assert '"bin_ms": 125.0' in cut.attributes["choices"]
+    for window in ("0-125", "125-250"):  # each bin is what its window alone gives
+        assert record(tmp_path, *source, "--window-ms", *window.split("-")) == 0
+        alone = load_recording(tmp_path / "recording.nc")
+        for site in alone.site:
+            np.testing.assert_array_equal(cut.site_response(f"{site}@{window}ms"), alone.site_response(site))
+    sites = cut.window == "125-250ms"
+    np.testing.assert_allclose(cut.dissimilarity[sites], alone.dissimilarity)
+
+
+def test_bins_of_imaging_frames(folder: Path) -> None:
+    session = read_nwb1(folder / "session.nwb", "dff")
+    choices = ImagingChoices("dff", lag=1, bin_frames=7)
+    assert choices.bins == {"7-14frames": (7, 14), "14-21frames": (14, 21)}
+    population = imaging_population(session, choices).in_bins()
+    assert population.units.site.tolist() == ["VISp_layer4@7-14frames"] * 5 + ["VISp_layer4@14-21frames"] * 5
+    late = imaging_population(session, ImagingChoices("dff", window_frames=(14, 21)))
+    np.testing.assert_array_equal(population.response[:, :, 5:], late.response)
+    assert len(population.running_p) == 10
