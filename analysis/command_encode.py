@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import numpy as np
 
 from analysis.baselines import BASELINES, baseline_patterns
 from analysis.cell_classes import CELL_CLASSES, split_sites
+from analysis.command_rsa import load_images, named_files
 from analysis.encoding import PROTOCOLS, Neurons, chance, mean_of_defined, select
 from analysis.model_rdms import BASELINE, Names, RdmChoices, layer_responses
 from analysis.rdm import is_silent
 from analysis.recording_file import Recording, load_recording
+from analysis.sidecar import command_facts, save_sidecar, sidecar_path
 from analysis.simulated_source import NOTICE
 from analysis.table import NAN, save_table
 from study.files import check_writable
@@ -102,7 +105,9 @@ def handle(arguments: argparse.Namespace) -> None:
     """Write the table."""
     if arguments.shuffles < 0:
         raise ValueError(f"--shuffles is {arguments.shuffles}; allowed is 0 or more.")
-    check_writable(arguments.out)
+    began = time.perf_counter()
+    for path in (arguments.out, sidecar_path(arguments.out)):
+        check_writable(path)
     recording = load_recording(arguments.recording)
     if arguments.cell_class is not None:
         recording = split_sites(recording, arguments.cell_class)
@@ -124,6 +129,8 @@ def handle(arguments: argparse.Namespace) -> None:
         raise ValueError(
             "there is nothing to compare; give --responses NAME=FILE, --images stimuli.nc or both."
         )
+    facts = command_facts(arguments, named_files(arguments.responses), time.perf_counter() - began)
+    save_sidecar(arguments.out, facts, recording, arguments.images)
     save_table(rows, arguments.out, EncodeRow)
     if recording.simulated:
         print(f"{NOTICE}.")
@@ -132,8 +139,6 @@ def handle(arguments: argparse.Namespace) -> None:
 
 def _features(arguments: argparse.Namespace, recording: Recording) -> Iterator[tuple[Names, np.ndarray, str]]:
     """Yield (names, features (stimulus, unit), window) of all layers and baselines."""
-    from analysis.command_rsa import load_images, named_files
-
     window = tuple(arguments.window) if arguments.window else None
     files = named_files(arguments.responses)
     for _, path in files:

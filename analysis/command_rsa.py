@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,11 +31,11 @@ from analysis.rsa import analyse
 from analysis.rsa_choices import RsaChoices
 from analysis.scenes import find_scenes
 from analysis.selection import CHOOSERS
+from analysis.sidecar import command_facts, save_sidecar, sidecar_path
 from analysis.simulated_source import NOTICE
 from analysis.table import Row, save_table, shown_mean
 from analysis.trial_rdm import ALL_DISTANCES, Distance, with_distance
-from study.files import check_writable, sha256
-from study.provenance import provenance
+from study.files import check_writable
 from study.stimuli import Stimuli, load_stimuli
 
 
@@ -129,7 +128,7 @@ def handle(arguments: argparse.Namespace) -> None:
         arguments.channel_groups,
     )
     choices = _choices(arguments)
-    for path in filter(None, (arguments.out, arguments.rdms)):
+    for path in filter(None, (arguments.out, sidecar_path(arguments.out), arguments.rdms)):
         check_writable(path)
     recording = _recording(arguments)
     files = named_files(arguments.responses)
@@ -141,9 +140,10 @@ def handle(arguments: argparse.Namespace) -> None:
             "there is nothing to compare; give --responses NAME=FILE, --images stimuli.nc or both."
         )
     rows = analyse(models, recording, choices)
+    facts = command_facts(arguments, files, time.perf_counter() - began)
+    save_sidecar(arguments.out, facts, recording, arguments.images)
     save_table(rows, arguments.out)
     if arguments.rdms is not None:
-        facts = _facts(arguments, files, time.perf_counter() - began)
         facts["simulated"] = str(recording.simulated).lower()
         save_rdms(models, recording.stimulus, arguments.rdms, facts)
     _tell(rows, recording, arguments.out)
@@ -175,17 +175,6 @@ def _recording(arguments: argparse.Namespace) -> Recording:
     if arguments.site_distance is not None:
         recording = with_distance(recording, Distance(arguments.site_distance, arguments.noise))
     return recording
-
-
-def _facts(arguments: argparse.Namespace, files: list[tuple[str, Path]], seconds: float) -> dict[str, str]:
-    """Return how the RDMs were made, with the SHA-256 of every file that was read."""
-    inputs = {"recording": arguments.recording}
-    if arguments.images is not None:
-        inputs["images"] = arguments.images
-    config = {k: str(v) for k, v in vars(arguments).items() if k not in ("handler", "command")}
-    facts = provenance(config, inputs, seconds)
-    facts["responses_sha256"] = json.dumps({str(path): sha256(path) for _, path in files})
-    return facts
 
 
 def named_files(arguments: Sequence[str]) -> list[tuple[str, Path]]:

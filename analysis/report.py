@@ -19,6 +19,7 @@ from analysis.inclusion import excluded, reasons
 from analysis.model_rdms import CONTROL
 from analysis.results import Results
 from analysis.rsa import BEST_LAYER
+from analysis.sidecar import load_sidecar
 from analysis.table import Row, shown_mean
 from study.files import write_text
 from study.netcdf import read_group
@@ -186,18 +187,19 @@ def provenance_tables(results: Results) -> dict[str, dict[str, str]]:
     """Return what every file of the results says about how it was made."""
     files = [results.root / name for name in ("stimuli.nc", "recording.nc", "rdms.nc")]
     files += [f.path for f in results.responses]
-    told = {}
+    of_table = load_sidecar(results.root / "rsa.csv")
+    told = {"rsa.csv": _shown(of_table)} if of_table else {}
     for path in files:
         if path.exists():
-            attributes = read_group(path, "results", HINT).attrs
-            wanted = [
-                *FACTS,
-                *sorted(k for k in attributes if k.startswith("sha256_") or k.endswith("_sha256")),
-            ]
-            wanted += ["backend", "seed"]
-            name = path.relative_to(results.root).as_posix()
-            told[name] = {k: _pretty(str(attributes[k])) for k in wanted if k in attributes}
+            attributes = {str(k): v for k, v in read_group(path, "results", HINT).attrs.items()}
+            told[path.relative_to(results.root).as_posix()] = _shown(attributes)
     return told
+
+
+def _shown(facts: Mapping[str, Any]) -> dict[str, str]:
+    hashes = sorted(k for k in facts if k.startswith("sha256_") or k.endswith("_sha256"))
+    wanted = (*FACTS, *hashes, "backend", "seed")
+    return {k: _pretty(str(facts[k])) for k in wanted if k in facts}
 
 
 def _pretty(text: str) -> str:

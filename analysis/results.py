@@ -4,6 +4,7 @@
     <results>/recording.nc                                  recording
     <results>/responses/<model>--<network>--<level>.nc      responses; <model> may have folders: patches/sgad/seed-0
     <results>/rsa.csv                                       table of `python -m analysis rsa`
+    <results>/rsa.json                                      optional: how the table was made (`sidecar`)
     <results>/rdms.nc                                       model RDMs of the same command (--rdms)
     <results>/metrics.csv                                   optional: image quality, one row per model, a column `model`
     <results>/fidelity/<any name>.csv                       optional: tables of `python -m bio fidelity`

@@ -1,6 +1,7 @@
 """Published protocols beside RSA: scikit-learn and closed forms as oracles, known truth, the command."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from analysis.encoding import (
     select,
 )
 from analysis.recording_file import load_recording, save_recording
+from study.files import sha256
 from study.responses import save_responses
 from study.stimuli import Stimuli, save_stimuli
 from tests.analysis.synthetic import images, responses
@@ -172,6 +174,11 @@ def test_the_command_writes_the_table(folder, capsys):
     assert len(rows) == 2 * 3 * (2 + 2)  # protocols, sites, layers and baselines
     assert {row["layer"] for row in rows} == {"c1", "c2", "pixels", "gabor"}
     assert {row["simulated"] for row in rows} == {"true"}
+    told = json.loads((folder / "encode.json").read_text())
+    assert json.loads(told["table"]["responses_sha256"]) == {
+        str(folder / "critic.nc"): sha256(folder / "critic.nc")
+    }
+    assert told["recording"]["source"] == "simulated"
     again = (folder / "encode.csv").read_bytes()
     assert encode(folder, *more, "--protocols", "huang-ridge", "huang-svcca") == 0
     assert (folder / "encode.csv").read_bytes() == again

@@ -73,6 +73,7 @@ def test_the_report_holds_everything_and_asks_for_nothing(toy):
     named = ("distance", "site_distance", "good_cells", "good_ceiling", "n_permutations")
     for text in ("git_commit", "sha256_stimuli", "stimuli_sha256", *named):
         assert text in page
+    assert ">rsa.csv<" in page
     for loaded in ("http://", "https://", 'src="/', "@import", "url("):
         assert loaded not in page
     assert page.count("Recording: simulated V1") > len(FIGURES)
@@ -126,8 +127,10 @@ def test_what_is_missing_is_named(copy, capsys):
 def test_a_report_without_figures_says_so(copy):
     shutil.rmtree(copy / "figures")
     (copy / "metrics.csv").unlink()
+    (copy / "rsa.json").unlink()
     assert main(["report", "--results", str(copy), "--out", str(copy / "bare.html")]) == 0
     page = (copy / "bare.html").read_text()
+    assert ">rsa.csv<" not in page
     assert page.count("was not drawn") == len(FIGURES)
     assert "Image quality" not in page
 

@@ -73,6 +73,19 @@ def test_the_command_writes_table_and_rdms(folder, capsys):
     assert facts["sha256_images"] == sha256(folder / "stimuli.nc")
     paths = [folder / name for name in ("generator.nc", "critic.nc")]
     assert json.loads(facts["responses_sha256"]) == {str(path): sha256(path) for path in paths}
+    told = json.loads(
+        (folder / "rsa.json").read_text()
+    )  # the same beside the table, which has no place for it
+    assert told["table"]["sha256_recording"] == facts["sha256_recording"]
+    assert told["table"]["git_commit"] == facts["git_commit"]
+    assert json.loads(told["table"]["config"])["bootstrap"] == "5"
+    assert told["recording"]["source"] == "simulated"
+    assert told["recording"]["simulated"] == told["images"]["simulated"] == "true"
+
+
+def test_a_table_named_like_what_lies_beside_it(folder, capsys):
+    assert rsa(folder, "--images", str(folder / "stimuli.nc"), "--out", str(folder / "x.json")) == 2
+    assert "its JSON goes beside it; name it x.csv." in capsys.readouterr().err
 
 
 def test_the_table_says_how_the_sites_were_made(folder):
