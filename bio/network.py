@@ -9,6 +9,7 @@ import brian2
 import numpy as np
 from brian2 import second
 
+from bio.clocks import make_clocks
 from bio.latency import steps_behind
 from bio.levels import Level, Population, find_level
 from bio.onset import add_onset
@@ -99,6 +100,14 @@ def build_network(
     ValueError
         For an unknown level, stimuli of another shape, a time step that does not divide the network step, or
         parameters that the level cannot express.
+
+    Examples
+    --------
+    >>> brian = bio.build_network(spec, images, level="lif")
+    >>> brian.groups["conv1"].namespace["V_T"] += 1 * mV  # harder to excite
+    >>> brian.network.add(brian2.StateMonitor(brian.groups["conv1"], "v", record=[0], name="voltage"))
+    >>> brian.network.run(brian.duration, namespace={})
+    >>> brian.spikes["conv1"].num_spikes, brian.network["voltage"].v
     """
     chosen = find_level(level)
     presentation = Presentation(network, blank_steps, reset)
@@ -137,28 +146,13 @@ def assemble(presentation: Presentation, shown: np.ndarray, level: Level, timing
         group = _add_group(built, layer, population, clocks, 10 * depth)
         add_onset(group, population, presentation, timing, clocks, behind[layer.name])
     _show(built, presentation, level, clocks)
-    for name, projection in projections(built, network).items():
+    for name, projection in projections(built, network, behind).items():
         population = populations[[layer.name for layer in network.layers].index(projection.target.name)]
         synapses, kernel = make_synapses(projection, population, level, timing, presentation.reset)
         built.synapses[name], built.kernels[name] = synapses, kernel
         built.network.add(synapses, kernel)
     _add_monitors(built, network, populations[-1], clocks["step"])
     return built
-
-
-def make_clocks(presentation: Presentation, timing: Timing, n_stimuli: int) -> dict[str, Any]:
-    """Return the clocks of time steps, network steps, rows of the stimulus, and resets."""
-    # Without resets the second one must come after the end of the run, but not by far: Brian2 takes a period 10,000
-    # times as long as the run for one that never begins.
-    after_the_end = timing.steps_s(8 * (n_stimuli * timing.period_steps + 64))
-    seconds = {
-        "dt": timing.dt_s,
-        "step": timing.steps_s(1),
-        "row": timing.steps_s(presentation.row_steps),
-        "onset": timing.period_s if presentation.reset else after_the_end,
-    }
-    names = {"dt": "timestep", "step": "step", "row": "row", "onset": "onset"}
-    return {key: brian2.Clock(s * second, name=f"{names[key]}_clock") for key, s in seconds.items()}
 
 
 def si_rows(shown: np.ndarray, presentation: Presentation, first: Population) -> np.ndarray:
@@ -256,16 +250,17 @@ def _show(built: BrianNetwork, presentation: Presentation, level: Level, clocks:
         )
 
 
-def projections(built: BrianNetwork, network: Network) -> dict[str, Projection]:
+def projections(built: BrianNetwork, network: Network, behind: dict[str, int]) -> dict[str, Projection]:
     """Return the connections between the network's groups, by the names of their synapses."""
     depths = {layer.name: 10 * depth for depth, layer in enumerate(network.layers)}
-    found, source = {}, built.source
+    found, source, source_behind = {}, built.source, 0
     for layer in network.layers:
         target, depth = built.groups[layer.name], depths[layer.name]
+        alike = behind[layer.name] if behind[layer.name] == source_behind else None
         if layer.connection is not None and source is not None:
             late = network.latency == 1
             order = depth + 5 if late else depth - 5
-            found[layer.name] = Projection(layer.name, layer.connection, source, target, order, late)
+            found[layer.name] = Projection(layer.name, layer.connection, source, target, order, late, alike)
         for recurrent in layer.recurrent:
             name = f"{layer.name}_from_{recurrent.source}"
             found[name] = Projection(
@@ -275,8 +270,9 @@ def projections(built: BrianNetwork, network: Network) -> dict[str, Projection]:
                 target,
                 order=depths[recurrent.source] + 5,
                 late=True,
+                behind=behind[layer.name],
             )
-        source = target
+        source, source_behind = target, behind[layer.name]
     return found
 
 

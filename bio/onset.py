@@ -20,20 +20,22 @@ def add_onset(
 ) -> None:
     """Put the state to rest in the slot `start` when the layer's stimulus begins, `behind` network steps late.
 
+    Without reset this is the first stimulus alone: until it begins, a layer that runs behind has drives, but no input.
     Clocks cannot start late: a layer that runs behind looks at every step whether its stimulus begins.
     """
-    late = behind > 0 and presentation.reset
+    late = behind > 0
     code = "; ".join(f"{name} = {value}" for name, value in population.onset.items())
     if late:
-        code = _late_onset(population.onset, behind, timing)
+        code = _late_onset(population.onset, behind, timing, presentation.reset)
     if code:
         clock = clocks["step" if late else "onset"]
         group.run_regularly(code, clock=clock, when="start", order=-8, name=f"{group.name}_onset")
 
 
-def _late_onset(onset: Mapping[str, str], behind: int, timing: Timing) -> str:
+def _late_onset(onset: Mapping[str, str], behind: int, timing: Timing, reset: bool) -> str:
     step = "timestep(t, dt)" + (f"//{timing.per_step}" if timing.per_step > 1 else "")
-    begins = f"(({step} - {behind}) % {timing.period_steps} == 0 or {step} == 0)"
+    every = f" % {timing.period_steps} == 0" if reset else " == 0"
+    begins = f"(({step} - {behind}){every} or {step} == 0)"
     logical = {"True": "{name} or {begins}", "False": "{name} and not {begins}"}
     number = "int({begins})*({value}) + int(not {begins})*{name}"
     return "\n".join(

@@ -30,6 +30,8 @@ class Projection:
         Within the slot `groups`: after the source's threshold.
     late : bool
         Whether spikes arrive one network step later. `order` is then after the target's update.
+    behind : int, optional
+        By how many network steps source and target run behind the input, where it is the same number.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Projection:
     target: Any
     order: int
     late: bool
+    behind: int | None = None
 
 
 def si_current(values: np.ndarray, population: Population) -> np.ndarray:
@@ -73,6 +76,13 @@ def make_synapses(
     late = projection.late and not level.latency_steps
     delays = {path.name: _delay(path, timing, late) for path in level.pathways}
     period = timing.per_step * timing.period_steps if reset else 0
+    if period and max(delays.values()) >= period:
+        raise ValueError(
+            f"a delay of {max(delays.values()) * timing.dt_ms:g} ms is no shorter than a stimulus of {period * timing.dt_ms:g} ms "
+            "that begins from rest, so that no spike would ever arrive; give a shorter one or simulate without reset."
+        )
+    if reset and level.latency_steps and projection.behind is not None:
+        text = dataclasses.replace(text, transmits=_but_the_last(text.transmits, projection.behind, timing))
     synapses = brian2.Synapses(
         projection.source,
         projection.target,
@@ -95,6 +105,13 @@ def make_synapses(
         pathway = getattr(synapses, path.name)
         pathway.when, pathway.order = "groups", projection.order + offset
     return synapses, kernel
+
+
+def _but_the_last(transmits: str, behind: int, timing: Timing) -> str:
+    """Return the factor that is also 0 in the last step of a stimulus, whose spikes would act in the next stimulus."""
+    step = f"timestep(t, dt)//{timing.per_step} + {-behind % timing.period_steps}"
+    last = f"int(({step}) % {timing.period_steps} != {timing.period_steps - 1})"
+    return f"{transmits}*{last}" if transmits else last
 
 
 def _delay(path: Pathway, timing: Timing, late: bool) -> int:

@@ -115,6 +115,9 @@ def _first_spike(neuron: FirstSpike, step_ms: float) -> Population:
         unit_current=UNIT / R_M,
         namespace={"E_L": E_L, "R_m": R_M, "step": step_ms * ms, "V_T": E_L + neuron.v_threshold * UNIT},
         method="euler",
+        output="v",
+        output_zero=E_L,
+        output_unit=UNIT,
     )
 
 

@@ -7,7 +7,7 @@ from brian2 import StateMonitor
 from bio.backends.numpy import numpy_target
 from bio.network import build_network
 from bio.simulate import simulate
-from study.network import LIF, Current, Dense, Layer, LeakyIntegrator, Network
+from study.network import LIF, Current, Dense, FirstSpike, Layer, LeakyIntegrator, Network, Recurrent
 from tests.bio.reference import critic, generator, stimuli_for
 
 STEP_MS = 250 / 6
@@ -34,6 +34,50 @@ def test_every_spike_of_level_exact_is_found_in_its_step(make, reset, decay, per
         np.testing.assert_array_equal(lif.counts[name], counts, err_msg=name)
     for name, (_, values) in exact.readout.items():
         np.testing.assert_allclose(lif.readout[name][1], values, atol=1e-9)
+
+
+@pytest.mark.parametrize("blank_steps", [0, 2])
+def test_without_reset_too(blank_steps):
+    """Layers run behind one another, and their first stimulus begins from rest all the same."""
+    rng = np.random.default_rng(2)
+    network = critic(rng, LIF(1.0, 0.4))  # without leak a wrong beginning is never forgotten
+    stimuli, how = (
+        stimuli_for(network, rng, 2),
+        {"reset": False, "blank_steps": blank_steps, "progress": False},
+    )
+    exact = simulate(network, stimuli, **how)
+    lif = simulate(network, stimuli, "lif", dt_ms=STEP_MS / 4, **how)
+    for name, counts in exact.counts.items():
+        assert counts.mean() > 0.02
+        np.testing.assert_array_equal(lif.counts[name], counts, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("neuron", "latency", "recurrent"),
+    [(LIF(0.7, 0.6), 1, False), (LIF(0.7, 0.6), 0, True), (FirstSpike(1.0, ">"), 1, False)],
+)
+def test_spikes_of_the_last_step_do_not_reach_the_next_stimulus(neuron, latency, recurrent):
+    """Handed on at the end of a step, they would act in the first one of the stimulus that follows."""
+    rng = np.random.default_rng(1)
+    layers = [
+        Layer(
+            f"layer{k}",
+            (4,),
+            Dense(rng.normal(size=(4, 4)) + 0.6),
+            np.full(4, 0.2137),
+            neuron,
+            (Recurrent(f"layer{k}", Dense(rng.normal(size=(4, 4)))),) if recurrent else (),
+        )
+        for k in range(3)
+    ]
+    network = Network("encoder", (4,), 6, layers, input="spikes", latency=latency)
+    trains = stimuli_for(network, rng, 6)
+    exact = simulate(network, trains, progress=False)
+    lif = simulate(network, trains, "lif", dt_ms=STEP_MS / 2, progress=False)
+    assert trains[:, -1].any()
+    for name, counts in exact.counts.items():
+        assert counts.any()
+        np.testing.assert_array_equal(lif.counts[name], counts, err_msg=name)
 
 
 def one_neuron(decay, drive, n_steps, neuron=None):
