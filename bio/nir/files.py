@@ -43,7 +43,15 @@ def read_graph(path: str | Path) -> Any:
         with h5py.File(path, "r") as file:
             described = nir.serialization.hdf2dict(file["node"])
         return nir.dict2NIRNode(_unchecked(described))
-    except (OSError, KeyError, AssertionError, TypeError, AttributeError, ValueError) as error:
+    except (
+        OSError,
+        LookupError,
+        AssertionError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        ArithmeticError,
+    ) as error:
         raise ValueError(
             f"{path} cannot be read as a NIR graph ({error or type(error).__name__}); export the network again."
         ) from error

@@ -34,19 +34,27 @@ def output_shape(name: str, node: Any, shape: Shape) -> Shape:
         return (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
     if of == "Conv1d":
         weight, stride, padding, dilation = _conv1d(name, node, shape)
-        channels, _, width = _conv_shape(weight, (shape[0], 1, shape[1]), stride, padding, dilation)
+        channels, _, width = _fitting(name, weight, (shape[0], 1, shape[1]), stride, padding, dilation)
         return (channels, width)
     if of == "Conv2d":
-        return _conv_shape(node.weight, shape, *_conv2d(name, node, shape))
+        return _fitting(name, node.weight, shape, *_conv2d(name, node, shape))
     if of in ("SumPool2d", "AvgPool2d"):
         size, stride, padding = _pool(name, node, shape)
-        return _conv_shape(np.ones((shape[0], 1, *size)), shape, stride, padding, (1, 1))
+        return _fitting(name, np.ones((shape[0], 1, *size)), shape, stride, padding, (1, 1))
     return shape
 
 
 def matrix(name: str, node: Any, shape: Shape) -> Matrix:
-    """Return the matrix (n_out, n_in) of a linear node for an input of `shape`, biases and delays left aside."""
+    """Return the matrix (n_out, n_in) of a linear node for an input of `shape`, biases and delays left aside.
+
+    Raises
+    ------
+    ValueError
+        If its weights are NaN or infinite.
+    """
     of, n = kind(node), math.prod(shape)
+    if not np.isfinite(getattr(node, "weight", 0.0)).all():
+        raise ValueError(f"node {name}: weight holds NaN or infinite values; export the network again.")
     if of in ("Linear", "Affine"):
         weight = np.asarray(node.weight, np.float64)
         blocks = weight.reshape(-1, *weight.shape[-2:])
@@ -68,12 +76,28 @@ def matrix(name: str, node: Any, shape: Shape) -> Matrix:
     return scipy.sparse.identity(n, format="csr")
 
 
-def bias(node: Any, shape: Shape) -> np.ndarray:
-    """Return the constant (n_out,) that a node adds to an output of `shape`."""
-    value = np.asarray(getattr(node, "bias", None) if hasattr(node, "bias") else 0.0, np.float64)
+def bias(name: str, node: Any, shape: Shape) -> np.ndarray:
+    """Return the constant (n_out,) that a node adds to an output of `shape`.
+
+    Raises
+    ------
+    ValueError
+        For another number of values, or NaN.
+    """
+    given = getattr(node, "bias", None)
+    value = np.asarray(0.0 if given is None else given, np.float64)
+    found = value.shape
     if kind(node) in ("Conv1d", "Conv2d"):
         value = value.reshape(-1, *[1] * (len(shape) - 1))
-    return np.broadcast_to(value, shape).ravel()
+    try:
+        value = np.broadcast_to(value, shape).ravel()
+    except ValueError:
+        raise ValueError(
+            f"node {name}: bias has the shape {found}, but its output {shape}; give one value or one per channel."
+        ) from None
+    if not np.isfinite(value).all():
+        raise ValueError(f"node {name}: bias holds NaN or infinite values; export the network again.")
+    return value
 
 
 def per_unit(name: str, what: str, values: Any, shape: Shape) -> np.ndarray:
@@ -149,6 +173,20 @@ def _both(padding: Pair) -> Padding:
 def _pair(value: Any) -> Pair:
     values = np.atleast_1d(np.asarray(value)).ravel()
     return (int(values[0]), int(values[-1]))
+
+
+def _fitting(
+    name: str, weight: np.ndarray, shape: Shape, stride: Pair, padding: Padding, dilation: Pair
+) -> Shape:
+    """Return the output's shape after checking that the window fits into the input at least once."""
+    if min(*stride, *dilation) < 1:
+        raise ValueError(f"node {name}: stride {stride} and dilation {dilation}; at least 1 is needed.")
+    out = _conv_shape(weight, shape, stride, padding, dilation)
+    if min(out) < 1:
+        raise ValueError(
+            f"node {name}: a window of {weight.shape[2:]} does not fit into what reaches it, {shape}; check the graph's shapes."
+        )
+    return out
 
 
 def _conv_shape(weight: np.ndarray, shape: Shape, stride: Pair, padding: Padding, dilation: Pair) -> Shape:

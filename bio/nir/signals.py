@@ -109,7 +109,7 @@ class Tracer:
             source: {delay: linear @ one for delay, one in delayed.items()}
             for source, delayed in signal.terms.items()
         }
-        constant = linear @ signal.constant + bias(node, shape)
+        constant = linear @ signal.constant + bias(name, node, shape)
         plain = plain_conv(name, node, signal.shape) if signal.untouched else None
         if plain is None:
             return Signal(shape, terms, constant)

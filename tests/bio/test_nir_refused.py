@@ -107,6 +107,12 @@ BAD = {
     "node n2 delays a bias": lambda: chain((3,), lif(3), nir.Affine(np.eye(3), np.ones(3)), nir.Delay(full(3, 1e-3)), lif(3)),
     "a Delay stands between the analog input and node n1": lambda: chain((3,), nir.Delay(full(3, 1e-3)), lif(3)),
     "padding 'same' needs a stride of 1": lambda: chain(IMAGE, conv2d(IMAGE, 2, (3, 3), 2, "same"), lif((2, 6, 5))),
+    "node n0: a window of .7, 3. does not fit into what reaches it": lambda: chain(IMAGE, conv2d(IMAGE, 2, (7, 3)), lif((2, 1, 1))),
+    "node n0: a window of .9, 9. does not fit": lambda: chain(IMAGE, nir.SumPool2d(np.array([9, 9]), np.array([9, 9]), np.array([0, 0])), lif((2, 1, 1))),
+    "node n0: stride .0, 0. and dilation": lambda: chain(IMAGE, nir.AvgPool2d(np.array([2, 2]), np.array([0, 0]), np.array([0, 0])), lif((2, 1, 1))),
+    "node n0: bias has the shape .2,., but its output .3,.": lambda: chain((3,), nir.Affine(np.eye(3), np.ones(2)), lif(3)),
+    "node n0: bias holds NaN": lambda: chain((3,), nir.Affine(np.eye(3), np.full(3, np.nan)), lif(3)),
+    "node n0: weight holds NaN": lambda: chain((3,), nir.Linear(np.full((3, 3), np.nan)), lif(3)),
 }  # fmt: skip
 
 
