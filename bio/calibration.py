@@ -32,10 +32,13 @@ def calibration_inputs(network: Network, n: int, seed: int) -> np.ndarray:
     Raises
     ------
     ValueError
-        If n is below 1 or the network takes neither latents nor images of one channel.
+        If n is below 1 or above the number of digits, the seed is negative, or the network takes neither latents nor images
+        of one channel.
     """
     if n < 1:
         raise ValueError(f"the number of calibration inputs is {n}; at least 1 is needed.")
+    if seed < 0:
+        raise ValueError(f"the seed of the calibration inputs is {seed}; at least 0 is needed.")
     if network.input != "constant":
         raise ValueError(
             f"calibration inputs are analog, but the {network.role} takes {network.input}; use level exact for it."
@@ -47,6 +50,10 @@ def calibration_inputs(network: Network, n: int, seed: int) -> np.ndarray:
         raise ValueError(f"calibration images are square and gray, but the {network.role} takes {shape}.")
     if _dataset(network) in DIGITS and shape[1] == 28:
         images, _ = load_digits()
+        if n > len(images):
+            raise ValueError(
+                f"{n} calibration inputs are wanted, but there are {len(images)} digits; give fewer."
+            )
         return images[rng.choice(len(images), n, replace=False), None] / 255
     return np.stack([_patch(rng, shape[1]) for _ in range(n)])[:, None]
 

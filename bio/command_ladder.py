@@ -217,6 +217,10 @@ def _gains_for(network: Network, level: str, arguments: argparse.Namespace) -> A
     if path.exists():
         gains = load_gains(path)
         if gains.network_sha256 == network_hash(network) and gains.level == level:
+            how = ", ".join(
+                f"{name} {gains.attributes.get(f'calibration_{name}', '?')}" for name in ("seed", "count")
+            )
+            print(f"{level}: gains of {path} (calibration {how})", flush=True)
             return gains
     gains, _ = find_gains(network, level, arguments)
     save_gains(gains, path)

@@ -47,7 +47,10 @@ def roles_in(run: Path) -> list[str]:
 def load_role(run: Path, role: str | None) -> tuple[Network, Path]:
     """Return (network, its file) after checking that the file holds the role asked for."""
     path = network_path(run, role)
-    network = load_network(path)
+    try:
+        network = load_network(path)
+    except ValueError as error:  # of one of its parts, which does not know its file
+        raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from error
     if role is not None and network.role != role:
         raise ValueError(f"{path} holds a {network.role}, but --network says {role}; give the other file.")
     if run.is_dir():

@@ -61,6 +61,8 @@ class Modifiers:
             raise ValueError(f"refractory_ms is {self.refractory_ms:g}; more than 0 is needed.")
         if self.weight_bits is not None and not 2 <= self.weight_bits <= 16:
             raise ValueError(f"weight_bits is {self.weight_bits}; allowed are 2 to 16.")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed is {self.seed}; allowed are 0 to 2^32 - 1.")
 
     def name(self, level: str) -> str:
         """Return a name such as `coba+noise2mV+delay1ms`; the level's own if nothing is changed."""

@@ -10,6 +10,7 @@ FLASH_MS = 250.0  # how long a natural scene is shown in the Allen recordings; a
 # Times are multiples of 2^-40 s (0.9 ps), so that products of time step and count are exact in floating point and
 # clocks of different time steps agree for ever: the C++ target calls two times equal only when within 1e-14 s.
 TICKS_PER_SECOND = 2**40
+SHORTEST_MS = 1e-5  # time step: ten thousand ticks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +93,10 @@ def find_timing(n_steps: int, level: Level, dt_ms: float | None, blank_steps: in
 
 
 def _whole(step_ms: float, dt_ms: float) -> int:
+    if 0 < dt_ms < SHORTEST_MS:
+        raise ValueError(
+            f"dt_ms is {dt_ms:g}; at least {SHORTEST_MS:g} is needed, for times are multiples of 0.9 ps."
+        )
     per_step = round(step_ms / dt_ms) if dt_ms > 0 else 0
     if per_step < 1 or abs(per_step * dt_ms / step_ms - 1) > 1e-3:
         raise ValueError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import threading
 from pathlib import Path
@@ -43,9 +44,9 @@ class Program:
         Raises
         ------
         RuntimeError
-            If the program stops or complains, or its results are not whole.
+            If the program stops or complains.
         OSError
-            If the disk is full.
+            If it was killed, or the disk is full.
         """
         batch = self.job.batches[number]
         # Lower case: brian2cuda's programs look for files by the name in lower case.
@@ -125,7 +126,7 @@ def _recorded(results: Path, monitor: Any, name: str, width: int = 1) -> np.ndar
     # Brian2's program does not notice when the disk is full, and exits with 0.
     values, length = read(monitor.variables[name]), read(monitor.variables["N"])
     if length.shape != (1,) or len(values) != length[0] * width:
-        raise RuntimeError(
+        raise OSError(
             f"{monitor.name} wrote {len(values)} values of {name} instead of {int(length.sum()) * width}: "
             f"its results were cut short; is the disk that holds {results.parent} full? Choose another with TMPDIR."
         )
@@ -142,7 +143,15 @@ def _in_order(unit: np.ndarray, time: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def check_output(returncode: int, messages: list[str]) -> None:
-    """Raise RuntimeError if the program failed, or went on after it could not read or write a file."""
+    """Raise RuntimeError if the program failed, or went on after it could not read or write a file.
+
+    A program that was killed from outside is no defect: it is a ChildProcessError, which is an OSError.
+    """
+    if -returncode in (signal.SIGKILL, signal.SIGTERM):
+        raise ChildProcessError(
+            f"the compiled simulation was killed (status {returncode}), by somebody or for want of memory; nothing of its "
+            "results was kept: run it again, with fewer processes if memory is short."
+        )
     complaints = [line for line in messages if any(word in line.lower() for word in COMPLAINTS)]
     if returncode != 0 or complaints:
         said = " | ".join(complaints or messages[-3:]) or "nothing"

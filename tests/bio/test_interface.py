@@ -70,6 +70,7 @@ def test_clocks_agree_for_ever():
             r"dt_ms is 30, which does not divide the network step of 41.6667 ms",
         ),
         ({"level": "lif", "dt_ms": -1.0}, r"dt_ms is -1, which does not divide"),
+        ({"level": "lif", "dt_ms": 1e-12}, r"dt_ms is 1e-12; at least 1e-05 is needed"),
         ({"level": "exact", "dt_ms": 250 / 12}, "level exact has one time step per network step"),
         ({"n_processes": 0}, "processes is 0; at least 1"),
         ({"n_processes": 2}, "processes is 2, but backend numpy uses 1"),

@@ -120,6 +120,8 @@ def test_calibration_inputs_follow_their_seed():
     assert np.ptp(images, axis=(1, 2, 3)).max() > 0.1
     with pytest.raises(ValueError, match="number of calibration inputs is 0"):
         calibration_inputs(network, 0, 0)
+    with pytest.raises(ValueError, match="seed of the calibration inputs is -1"):
+        calibration_inputs(network, 1, -1)
 
 
 def quiet_neurons(n, n_steps, decay=0.5):
@@ -187,6 +189,13 @@ def test_a_delay_moves_spikes_by_as_much():
     assert times[1] - times[0] == pytest.approx(5.0, abs=31.25 / 128)
 
 
+def test_a_delay_as_long_as_a_stimulus_is_refused():
+    network = critic(np.random.default_rng(0))
+    late = modify_level(find_level("exact"), Modifiers(delay_ms=250.0), 250 / 6)
+    with pytest.raises(ValueError, match="a delay of 250 ms is no shorter than a stimulus of 250 ms"):
+        simulate(network, np.zeros((1, 1, 8, 8)), late, progress=False)
+
+
 def test_a_longer_refractory_period_lowers_the_rate_to_its_limit():
     network = scaled(quiet_neurons(1, 8), {"dense1": 40.0}, {})
     rates = [
@@ -217,7 +226,13 @@ def test_what_a_level_cannot_be_given_is_refused(level, modifiers, message):
 
 
 def test_modifiers_out_of_range_are_refused():
-    for name, value in (("noise_mv", -1.0), ("delay_ms", np.nan), ("refractory_ms", 0.0), ("weight_bits", 1)):
+    for name, value in (
+        ("noise_mv", -1.0),
+        ("delay_ms", np.nan),
+        ("refractory_ms", 0.0),
+        ("weight_bits", 1),
+        ("seed", -1),
+    ):
         with pytest.raises(ValueError, match=f"{name} is"):
             Modifiers(**{name: value})
 
