@@ -12,6 +12,7 @@ import numpy as np
 
 from analysis.baselines import BASELINES
 from analysis.ceiling import CEILINGS
+from analysis.ceiling_interval import CEILING_INTERVALS
 from analysis.cell_classes import CELL_CLASSES, split_sites
 from analysis.compare import METRICS, require_metric
 from analysis.intervals import INTERVALS
@@ -95,6 +96,11 @@ def _add_comparison(parser: Any) -> None:
         "--interval", default="corrected", help=f"how intervals are made: {', '.join(INTERVALS)}"
     )
     group.add_argument(
+        "--ceiling-interval",
+        default="none",
+        help=f"of ceilings from other sites, over images and sites (slow): {', '.join(CEILING_INTERVALS)}",
+    )
+    group.add_argument(
         "--against",
         default="",
         metavar="NAME",
@@ -162,6 +168,7 @@ def _choices(arguments: argparse.Namespace) -> RsaChoices:
         arguments.interval,
         arguments.best_layer,
         arguments.against,
+        arguments.ceiling_interval,
     )
 
 
@@ -255,6 +262,11 @@ def _tell(rows: list[Row], recording: Recording, path: Path) -> None:
                 print(f"  no score                 {name}: {_why_not(row)}")
                 continue
             print(f"{row.score:7.3f} [{row.ci_low:6.3f}, {row.ci_high:6.3f}]  {name}{silent}")
+    for row in {row.site: row for row in rows if np.isfinite(row.ceiling_lower_low)}.values():
+        print(
+            f"{row.ceiling_lower:7.3f} [{row.ceiling_lower_low:6.3f}, {row.ceiling_lower_high:6.3f}] to {row.ceiling_upper:.3f} "
+            f"[{row.ceiling_upper_low:6.3f}, {row.ceiling_upper_high:6.3f}]  ceiling ({row.ceiling}) of {row.site}"
+        )
     print(f"{rows[0].metric} with {shown} sites, 95 % intervals; {len(rows)} rows: {path}")
 
 

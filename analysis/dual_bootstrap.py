@@ -33,13 +33,19 @@ class DualSamples:
 
 
 def dual_bootstrap(
-    models: np.ndarray, data: np.ndarray, metric: str, images: np.ndarray, sites: np.ndarray
+    models: np.ndarray,
+    data: np.ndarray,
+    metric: str,
+    images: np.ndarray,
+    sites: np.ndarray,
+    members: np.ndarray | None = None,
 ) -> DualSamples:
     """Return scores and ceilings in samples of images and sites that were drawn beforehand.
 
     Parameters
     ----------
     models : array, (model, image, image)
+        None are needed for ceilings.
     data : array, (site, image, image)
         Both wholly defined.
     metric : str
@@ -48,6 +54,9 @@ def dual_bootstrap(
         Indices of images, with replacement.
     sites : int array, (sample, draw)
         Indices of sites, with replacement.
+    members : bool array, (site,), optional
+        Sites over which means are taken; the others only help to make the ceilings. All by default. Every sample has to
+        hold some.
 
     Raises
     ------
@@ -65,22 +74,28 @@ def dual_bootstrap(
     of_data = WeightedForm(pair_values(data), metric)
     everything = np.arange(len(rows)), np.ones(len(rows))
     whole = of_data(*everything)
-    alone = np.concatenate([_scores(form, *everything, *whole) for _, form in blocks])
+    inside = np.ones(len(data), bool) if members is None else members
+    parts = [_scores(form, *everything, *whole) for _, form in blocks]
+    alone = np.concatenate([np.empty((0, len(data))), *parts])
     score, ceiling = np.empty((len(images), len(models), 3)), np.empty((len(images), 2, 3))
     of_sites: dict[bytes, tuple[float, float]] = {}  # with few sites the same ones are drawn again and again
     for k, (count, drawn) in enumerate(zip(image_counts(images, n), sites, strict=True)):
         kept, weight = pair_weights(count, rows, columns)
         resampled = of_data(kept, weight)
-        score[k, :, 1] = alone[:, drawn].mean(axis=1)
+        chosen = drawn[inside[drawn]]
+        score[k, :, 1] = alone[:, chosen].mean(axis=1)
         for part, form in blocks:
             scores = _scores(form, kept, weight, *resampled)
-            score[k, part, 0], score[k, part, 2] = scores[:, drawn].mean(axis=1), scores.mean(axis=1)
+            score[k, part, 0], score[k, part, 2] = (
+                scores[:, chosen].mean(axis=1),
+                scores[:, inside].mean(axis=1),
+            )
         times = np.bincount(drawn, minlength=len(data))
         if times.tobytes() not in of_sites:
-            of_sites[times.tobytes()] = bounds(*whole, everything[1], times, metric)
-        ceiling[k, :, 0] = bounds(*resampled, weight, times, metric)
+            of_sites[times.tobytes()] = bounds(*whole, everything[1], times, metric, inside)
+        ceiling[k, :, 0] = bounds(*resampled, weight, times, metric, inside)
         ceiling[k, :, 1] = of_sites[times.tobytes()]
-        ceiling[k, :, 2] = bounds(*resampled, weight, np.ones_like(times), metric)
+        ceiling[k, :, 2] = bounds(*resampled, weight, np.ones_like(times), metric, inside)
     return DualSamples(score, ceiling)
 
 
@@ -93,7 +108,12 @@ def _scores(
 
 
 def bounds(
-    values: np.ndarray, length: np.ndarray, weight: np.ndarray, times: np.ndarray, metric: str
+    values: np.ndarray,
+    length: np.ndarray,
+    weight: np.ndarray,
+    times: np.ndarray,
+    metric: str,
+    inside: np.ndarray,
 ) -> tuple[float, float]:
     """Return the mean lower and upper bound of drawn sites; all copies of a site are left out together.
 
@@ -108,6 +128,8 @@ def bounds(
     times : int array, (site,)
         How often each site was drawn.
     metric : str
+    inside : bool array, (site,)
+        Sites over which the mean is taken.
     """
     drawn = np.flatnonzero(times)
     ranks = metric in RANKED
@@ -124,7 +146,8 @@ def bounds(
         means -= (means @ weight / weight.sum())[:, None]
     of_means = length[:1] if metric == "rho-a" else np.sqrt(means**2 @ weight)
     scores = (means * weight) @ values[drawn].T / np.reshape(of_means, (-1, 1)) / length[drawn]
-    return float(np.diagonal(scores).mean()), float(scores[-1].mean())
+    counted = inside[drawn]
+    return float(np.diagonal(scores)[counted].mean()), float(scores[-1][counted].mean())
 
 
 def sorted_ranks(values: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -262,11 +262,19 @@ def two_factor_error(
         return np.sqrt(images)
     drawn = generator.choice(chosen, size=(len(samples), len(chosen)))
     both = np.take_along_axis(samples, drawn[:, None, :], axis=2).mean(axis=2).var(axis=0, ddof=1)
-    factor = len(chosen) / (len(chosen) - 1)
-    sites = scores[:, drawn].mean(axis=2).var(axis=1, ddof=1) * factor
-    shared = both - sites / factor - images * (n_images - 1) / n_images
-    variance = sites + images - factor * n_images / (n_images - 1) * shared
-    return np.sqrt(np.minimum(np.maximum(variance, np.maximum(sites, images)), both))
+    sites = scores[:, drawn].mean(axis=2).var(axis=1, ddof=1)
+    return np.sqrt(
+        two_factor_variance(both, sites, images * (n_images - 1) / n_images, len(chosen), n_images)
+    )
+
+
+def two_factor_variance(
+    both: np.ndarray, sites: np.ndarray, images: np.ndarray, n_sites: int, n_images: int
+) -> np.ndarray:
+    """Return the variance v of `two_factor_error` from those of bootstraps of both factors, of sites and of images."""
+    of_sites, of_images = n_sites / (n_sites - 1), n_images / (n_images - 1)
+    variance = of_sites * sites + of_images * images - of_sites * of_images * (both - sites - images)
+    return np.minimum(np.maximum(variance, np.maximum(of_sites * sites, of_images * images)), both)
 
 
 def with_means(scores: np.ndarray, groups: Mapping[str, np.ndarray]) -> np.ndarray:

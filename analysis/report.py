@@ -37,6 +37,7 @@ CHOICES = (
     "window",
     "ceiling",
     "interval",
+    "ceiling_interval",
     "best_layer",
     "site_distance",
     "good_cells",

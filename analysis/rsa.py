@@ -10,6 +10,7 @@ import numpy as np
 
 from analysis.baselines import OTHER_HALF
 from analysis.ceiling import ceiling, ceiling_used, same_window, unit_halves
+from analysis.ceiling_interval import ceiling_reach
 from analysis.contrasts import Contrast, contrasts, twins
 from analysis.inference import false_discovery_rate, p_values, permutation_scores
 from analysis.intervals import INTERVALS, Columns, resample, with_means
@@ -131,6 +132,10 @@ def _columns(
 ) -> list[dict[str, Any]]:
     """Return what is known of each column without a model: site, ceilings, cells."""
     lower, upper = ceiling(recording, choices.ceiling, choices.metric)
+    reach = {}
+    if choices.ceiling_interval == "dual":
+        generator = np.random.default_rng([choices.seed, 4])
+        reach = ceiling_reach(recording, groups, choices.metric, choices.n_bootstrap, generator)
     names = [*map(str, recording.site), *groups]
     members = [np.array([k]) for k in range(len(recording.site))] + list(groups.values())
     return [
@@ -140,9 +145,20 @@ def _columns(
             "ceiling_upper": float(upper[chosen].mean()),
             "ceiling_trials": float(recording.ceiling[chosen].mean()),
             "n_cells": int(recording.n_cells[chosen].sum()),
+            **_ceiling_limits(lower[chosen].mean(), upper[chosen].mean(), reach.get(name)),
         }
         for name, chosen in zip(names, members, strict=True)
     ]
+
+
+def _ceiling_limits(lower: float, upper: float, reach: np.ndarray | None) -> dict[str, float]:
+    if reach is None:
+        return {}
+    return {
+        f"ceiling_{bound}_{end}": float(np.clip(value + sign * by, -1, 1))
+        for bound, value, by in zip(("lower", "upper"), (lower, upper), reach, strict=True)
+        for end, sign in (("low", -1), ("high", 1))
+    }
 
 
 def _numbers(scored: Columns, column: int) -> dict[str, Any]:
@@ -183,6 +199,7 @@ def _row(model: ModelRdm, column: dict[str, Any], recording: Recording, choices:
         silent=choices.silent,
         window=model.window,
         interval=choices.interval,
+        ceiling_interval=choices.ceiling_interval,
         good_cells=choices.good_cells,
         good_ceiling=choices.good_ceiling,
         n_bootstrap=choices.n_bootstrap,

@@ -6,11 +6,13 @@ import dataclasses
 
 import numpy as np
 
-from analysis.compare import CENTRINGS
+from analysis.ceiling_interval import CEILING_INTERVALS
+from analysis.compare import CENTRINGS, DOT_FORMS
 from analysis.intervals import require_interval
 from analysis.recording_file import Recording
 from analysis.selection import require_chooser
 from analysis.units import AT
+from study.commands import unknown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +38,8 @@ class RsaChoices:
         One of `selection.CHOOSERS`.
     against : str
         What layers are compared with; see `contrasts.twins`.
+    ceiling_interval : str
+        One of `ceiling_interval.CEILING_INTERVALS`.
     """
 
     metric: str = "spearman"
@@ -49,6 +53,7 @@ class RsaChoices:
     interval: str = "corrected"
     best_layer: str = "images"
     against: str = ""
+    ceiling_interval: str = "none"
 
     def __post_init__(self) -> None:
         require_interval(self.interval)
@@ -58,12 +63,27 @@ class RsaChoices:
                 f"{self.metric} has no percentile interval, since it has no place for images that are drawn twice; use "
                 "the interval corrected."
             )
+        self._check_ceiling_interval()
         for name in ("n_bootstrap", "n_permutations", "seed", "good_cells"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; allowed is 0 or more.")
         if not -1 <= self.good_ceiling <= 1:
             raise ValueError(
                 f"good_ceiling is {self.good_ceiling:g}; a trial reliability is allowed from -1 to 1."
+            )
+
+    def _check_ceiling_interval(self) -> None:
+        if self.ceiling_interval not in CEILING_INTERVALS:
+            raise unknown("interval of ceilings", self.ceiling_interval, CEILING_INTERVALS)
+        if self.ceiling_interval == "none":
+            return
+        if self.ceiling != "sites":
+            raise ValueError(
+                f"the ceiling {self.ceiling} has no interval; only the ceiling sites has one, from a dual bootstrap."
+            )
+        if self.metric not in DOT_FORMS:
+            raise ValueError(
+                f"ceilings of {self.metric} have no interval; allowed are those of {', '.join(DOT_FORMS)}."
             )
 
 

@@ -49,6 +49,10 @@ class Row:
     difference_q: float = NAN
     ceiling_lower: float = NAN
     ceiling_upper: float = NAN
+    ceiling_lower_low: float = NAN  # 95 % interval of the lower bound of a mean over sites, where asked for
+    ceiling_lower_high: float = NAN
+    ceiling_upper_low: float = NAN
+    ceiling_upper_high: float = NAN
     ceiling: str = ""  # its name: sites, area, pairs, trials
     ceiling_trials: float = NAN  # trial reliability of the site's RDM (split half, Spearman-Brown); no bound
     n_images: int = 0  # images with a defined pattern, which enter the score
@@ -61,6 +65,7 @@ class Row:
     silent: str = ""  # the rule: exclude, one
     window: str = ""
     interval: str = ""  # how intervals were made: corrected, percentile
+    ceiling_interval: str = ""  # how intervals of ceilings were made: none, dual
     best_layer: str = ""  # what chose the layer of a `best-layer` row: images, other-sites
     good_cells: int = 0  # what makes a site one of `mean-good`: cells, trial reliability
     good_ceiling: float = NAN
