@@ -5,6 +5,8 @@ import sys
 import brian2
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from bio.__main__ import main
 from bio.backends.numpy import numpy_target
@@ -168,6 +170,24 @@ def test_command_errors_are_one_sentence(tmp_path, capsys, more, message):
     assert message in error
     assert error.count("\n") == 1
     assert not (tmp_path / "out.nc").exists()
+
+
+def test_a_damaged_network_is_named(tmp_path, capsys):
+    """NaN weights, and weights of another shape."""
+    write_inputs(tmp_path)
+    path = tmp_path / "critic.safetensors"
+    with safe_open(path, "numpy") as file:
+        metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    right = tensors["conv2.weight"]
+    for wrong, message in (
+        (right * np.nan, "holds NaN"),
+        (right[:, :1].copy(), "does not fit weight (3, 1, 4, 4)"),
+    ):
+        save_file(tensors | {"conv2.weight": wrong}, path, metadata=metadata)
+        assert main(command(tmp_path, "--network", "critic", "--backend", "numpy")) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"error: {path}: ")
+        assert message in error
 
 
 def test_stimuli_of_the_wrong_kind(tmp_path, capsys):
