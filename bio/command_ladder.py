@@ -12,7 +12,7 @@ import numpy as np
 
 from bio.exported import load_role
 from study.files import check_writable
-from study.network import ROLES, Network
+from study.network import ROLES, Network, network_hash
 from study.provenance import provenance
 
 LADDER = ("lif", "cuba", "coba", "adex", "hh")
@@ -125,7 +125,7 @@ def find_gains(network: Network, level: str, arguments: argparse.Namespace) -> t
     from bio.calibration import calibration_inputs
     from bio.fidelity import RATE_FLOOR
     from bio.levels import find_level
-    from bio.matching import Gains, match, network_hash
+    from bio.matching import Gains, match
     from bio.simulate import simulate
 
     find_level(level)
@@ -142,15 +142,17 @@ def find_gains(network: Network, level: str, arguments: argparse.Namespace) -> t
     if silent:
         raise ValueError(f"layer {silent[0]} is silent at level exact; there is no rate to match.")
     gain, bias, reached = match(network, target, rates, rounds=arguments.rounds)
+    within = all(abs(reached[name].mean() / target[name].mean() - 1) <= RATE_FLOOR for name in target)
     attributes = provenance(
         level=level,
         backend=arguments.backend,
         calibration_seed=arguments.seed,
         calibration_count=arguments.count,
+        rounds=arguments.rounds,
+        matched=within,
         rates_exact=_spoken({name: values.mean() for name, values in target.items()}),
         rates=_spoken({name: values.mean() for name, values in reached.items()}),
     )
-    within = all(abs(reached[name].mean() / target[name].mean() - 1) <= RATE_FLOOR for name in target)
     return Gains(gain, bias, level, network_hash(network), attributes), within
 
 
@@ -210,21 +212,43 @@ def _alone_rows(
 
 
 def _gains_for(network: Network, level: str, arguments: argparse.Namespace) -> Any:
-    """Return the gains of a level: those in the folder if they are this network's, else newly matched."""
-    from bio.matching import load_gains, network_hash, save_gains
+    """Return the gains of a level: those in the folder if they are this network's, else newly matched.
+
+    Raises
+    ------
+    ValueError
+        If they were matched on other inputs: the held-out ones follow from the seed, and may be among those.
+    """
+    from bio.matching import load_gains, save_gains
 
     path = (arguments.gains or arguments.out.parent) / f"gains-{network.role}-{level}.json"
     if path.exists():
         gains = load_gains(path)
-        if gains.network_sha256 == network_hash(network) and gains.level == level:
-            how = ", ".join(
-                f"{name} {gains.attributes.get(f'calibration_{name}', '?')}" for name in ("seed", "count")
-            )
-            print(f"{level}: gains of {path} (calibration {how})", flush=True)
+        why = _why_again(gains, network, level, arguments, path)
+        print(f"{level}: {why or f'gains of {path}'}", flush=True)
+        if why is None:
             return gains
     gains, _ = find_gains(network, level, arguments)
     save_gains(gains, path)
     return gains
+
+
+def _why_again(
+    gains: Any, network: Network, level: str, arguments: argparse.Namespace, path: Path
+) -> str | None:
+    """Return why gains of a file cannot be used and are matched again; None if they can be used."""
+    if gains.network_sha256 != network_hash(network) or gains.level != level:
+        return f"{path} holds gains of another network or level, and is made again"
+    known = [gains.attributes.get(f"calibration_{name}", "?") for name in ("seed", "count")]
+    asked = [str(arguments.seed), str(arguments.count)]
+    if known != asked:
+        raise ValueError(
+            f"{path} was matched with --seed {known[0]} --count {known[1]}, not --seed {asked[0]} --count {asked[1]}; give "
+            "what it was matched with, or another folder with --gains."
+        )
+    if gains.attributes.get("matched") != "True" and gains.attributes.get("rounds") != str(arguments.rounds):
+        return f"{path} has a layer that is off by more than 10 %, and is made again with {arguments.rounds} rounds"
+    return None
 
 
 def sentence(level: str, rows: Sequence[Any], degraded: str | None) -> str:

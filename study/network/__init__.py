@@ -28,7 +28,7 @@ from study.network.decoders import (
     TemporalAttention,
     WeightedSum,
 )
-from study.network.file import PRIMITIVES, SCHEMA_VERSION, load_network, save_network
+from study.network.file import PRIMITIVES, SCHEMA_VERSION, load_network, network_hash, save_network
 from study.network.inputs import INPUTS, first_spike_steps, first_spike_trains
 from study.network.layer import Layer, Recurrent
 from study.network.network import DECISIONS, ROLES, Network
@@ -50,5 +50,5 @@ __all__ = [
     "AttentionScoring", "Connection", "Conv2d", "ConvTranspose2d", "CubaLI", "CubaLIF", "Current", "Decoder", "Dense", "FirstSpike",
     "FirstSpikeTime", "LastFrame", "Layer", "LeakyIntegrator", "MaxPool2d", "MeanFrames", "Network", "Neuron",
     "Pick", "Recurrent", "Shape", "Sparse", "SpikeRate", "Spiking", "TemporalAttention", "Weighted", "WeightedSum", "first_spike_steps",
-    "first_spike_trains", "load_network", "round_to_grid", "save_network",
+    "first_spike_trains", "load_network", "network_hash", "round_to_grid", "save_network",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -33,18 +34,24 @@ PRIMITIVES: dict[str, dict[str, type]] = {
 
 def save_network(network: Network, path: str | Path) -> None:
     """Write `network` to a safetensors file: arrays as tensors, the rest as JSON in the header."""
-    tensors: dict[str, np.ndarray] = {}
-    layers = [_pack_layer(layer, tensors) for layer in network.layers]
-    plain = {name: getattr(network, name) for name in _plain_fields()}
+    description, tensors = _pack_network(network)
     header = {
         "schema_version": SCHEMA_VERSION,
-        **plain,
-        "layers": layers,
-        "decoder": None if network.decoder is None else _pack(network.decoder, "decoder.image", tensors),
+        **description,
         "provenance": dict(network.provenance),
     }
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata={"network": json.dumps(header)})
+
+
+def network_hash(network: Network) -> str:
+    """Return the sha256 of all that a network's file holds but its provenance: the same for what computes the same."""
+    description, tensors = _pack_network(network)
+    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
+    for name, array in sorted(tensors.items()):
+        digest.update(f"\0{name} {array.dtype} {array.shape}\0".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def load_network(path: str | Path) -> Network:
@@ -89,6 +96,17 @@ def load_network(path: str | Path) -> Network:
 def _plain_fields() -> list[str]:
     """Return the names of the fields of Network that are JSON as they are."""
     return [f.name for f in dataclasses.fields(Network) if f.name not in ("layers", "decoder", "provenance")]
+
+
+def _pack_network(network: Network) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return (what is JSON, arrays by name); provenance is in neither."""
+    tensors: dict[str, np.ndarray] = {}
+    description = {
+        **{name: getattr(network, name) for name in _plain_fields()},
+        "layers": [_pack_layer(layer, tensors) for layer in network.layers],
+        "decoder": None if network.decoder is None else _pack(network.decoder, "decoder.image", tensors),
+    }
+    return description, tensors
 
 
 def _pack_layer(layer: Layer, tensors: dict[str, np.ndarray]) -> dict[str, Any]:

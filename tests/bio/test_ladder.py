@@ -9,7 +9,7 @@ from bio.__main__ import main
 from bio.calibration import calibration_inputs
 from bio.fidelity import alone, compare_levels, first_degraded, pearson, rdm_correlation
 from bio.levels import find_level
-from bio.matching import Gains, apply_gains, load_gains, match, network_hash, save_gains, scaled
+from bio.matching import load_gains, match, scaled
 from bio.modifiers import Modifiers, modify_level, modify_network, quantised
 from bio.simulate import simulate
 from study.network import LIF, Current, Dense, Layer, Network, save_network
@@ -88,23 +88,6 @@ def test_matching_returns_the_round_that_came_nearest():
 
     _, _, rates = match(network, {"conv1": np.full(2, 0.1)}, measure, rounds=4, say=lambda _: None)
     assert rates["conv1"].mean() == 0.09
-
-
-def test_gains_scale_currents_and_belong_to_one_network(tmp_path):
-    network = critic(np.random.default_rng(0))
-    gains = Gains({"conv1": 2.0}, {"conv1": 0.5}, "cuba", network_hash(network), {"seed": "0"})
-    save_gains(gains, tmp_path / "gains.json")
-    assert load_gains(tmp_path / "gains.json") == gains
-    changed = apply_gains(network, gains, "cuba")
-    np.testing.assert_array_equal(changed.layers[0].drive, 2 * network.layers[0].drive + 0.5)
-    np.testing.assert_array_equal(changed.layers[1].drive, network.layers[1].drive)
-    with pytest.raises(ValueError, match="matched at level cuba, not coba"):
-        apply_gains(network, gains, "coba")
-    with pytest.raises(ValueError, match="matched on another critic"):
-        apply_gains(changed, gains, "cuba")
-    (tmp_path / "bad.json").write_text("[]")
-    with pytest.raises(ValueError, match="does not hold gains"):
-        load_gains(tmp_path / "bad.json")
 
 
 def test_calibration_inputs_follow_their_seed():

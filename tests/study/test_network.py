@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from safetensors.numpy import load_file, save_file
 
 from study import network as nw
-from study.network import Network, load_network, save_network
+from study.network import Network, load_network, network_hash, save_network
 from tests.study.network_drawing import decoders, networks
 
 RNG = np.random.default_rng(0)
@@ -66,7 +66,9 @@ def test_round_trip_of_decoders(tmp_path: Path, decoder: nw.Decoder | None) -> N
 def test_round_trip_of_any_network(network: Network) -> None:
     with tempfile.TemporaryDirectory() as folder:
         save_network(network, Path(folder) / "network.safetensors")
-        assert_same(network, load_network(Path(folder) / "network.safetensors"))
+        again = load_network(Path(folder) / "network.safetensors")
+    assert_same(network, again)
+    assert network_hash(network) == network_hash(again)
 
 
 def test_every_primitive_is_in_the_round_trip() -> None:
