@@ -220,7 +220,7 @@ rule fidelity:
     output: f"{R}/fidelity/{{experiment}}--{{variant}}--seed-{{seed}}--{{network}}.csv"
     params: gains=f"{R}/fidelity/gains/{{experiment}}/{{variant}}/seed-{{seed}}"
     resources: mem_mb=8000, runtime=720
-    shell: f"python -m bio fidelity {R}/runs/{{wildcards.experiment}}/{{wildcards.variant}}/seed-{{wildcards.seed}} --network {{wildcards.network}} --gains {{params.gains}} --count 12 --held-out 24 --out {{output}}"
+    shell: f"python -m bio fidelity {R}/runs/{{wildcards.experiment}}/{{wildcards.variant}}/seed-{{wildcards.seed}} --network {{wildcards.network}} --gains {{params.gains}} --count 48 --held-out 24 --out {{output}}"
 
 rule draw_ladder:
     input: CLIMBED, f"{R}/recording.nc", f"{R}/stimuli.nc", code("analysis.command_figures"), SOURCE / "analysis/study.mplstyle"
