@@ -133,6 +133,9 @@ def _show_configs(arguments: argparse.Namespace) -> None:
         )
 
 
+Command = Callable[[str, Callable[[argparse.Namespace], None], str], argparse.ArgumentParser]
+
+
 def parser() -> Parser:
     """Return the command line."""
     top = Parser(prog="python -m trained", description="Spiking image generators in torch.")
@@ -145,6 +148,15 @@ def parser() -> Parser:
         sub.set_defaults(handler=handler)
         return sub
 
+    _add_training(command)
+    _add_measures(command)
+    _add_images(command)
+    _add_networks(command)
+    command("configs", _show_configs, "List the named configurations.")
+    return top
+
+
+def _add_training(command: Command) -> None:
     sub = command("train", _train, "Train a configuration; goes on where an interrupted run stopped.")
     sub.add_argument("--config", required=True, help="name, see `python -m trained configs`")
     sub.add_argument("--seed", type=int, default=0)
@@ -163,6 +175,9 @@ def parser() -> Parser:
     sub.add_argument("run", type=Path)
     sub.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     sub.add_argument("--device", choices=parallel.DEVICES, default="cpu")
+
+
+def _add_measures(command: Command) -> None:
     sub = command("evaluate", _evaluate, "Measure runs: FAD, spikes, temporal consistency, accuracy.")
     sub.add_argument("run", type=Path, nargs="+")
     sub.add_argument("--samples", type=int, default=evaluation.N_PUBLISHED)
@@ -188,6 +203,9 @@ def parser() -> Parser:
     sub.add_argument("run", type=Path)
     sub.add_argument("--classifier", type=Path, required=True, metavar="RUN")
     sub.add_argument("--samples", type=int, default=N_JUDGED)
+
+
+def _add_images(command: Command) -> None:
     sub = command("sample", _sample, "Draw images into a PNG sheet.")
     sub.add_argument("run", type=Path)
     sub.add_argument("--count", type=int, default=64)
@@ -202,6 +220,14 @@ def parser() -> Parser:
     sub.add_argument("--count", type=int, default=64)
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--out", type=Path, required=True)
+    sub = command("invert", _invert, "Find the latents that come nearest to given images.")
+    sub.add_argument("run", type=Path)
+    sub.add_argument("--images", type=Path, required=True)
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--out", type=Path, required=True)
+
+
+def _add_networks(command: Command) -> None:
     sub = command("export", _export, "Write every network of a run (generator.safetensors, ...) for `bio`.")
     sub.add_argument("run", type=Path, nargs="+")
     sub = command("respond", _respond, "Show stimuli to a network in torch; write its responses.")
@@ -209,13 +235,6 @@ def parser() -> Parser:
     sub.add_argument("--network", choices=ROLES, required=True)
     sub.add_argument("--stimuli", type=Path, required=True)
     sub.add_argument("--out", type=Path, required=True)
-    sub = command("invert", _invert, "Find the latents that come nearest to given images.")
-    sub.add_argument("run", type=Path)
-    sub.add_argument("--images", type=Path, required=True)
-    sub.add_argument("--seed", type=int, default=0)
-    sub.add_argument("--out", type=Path, required=True)
-    command("configs", _show_configs, "List the named configurations.")
-    return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
