@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 from bio.levels import Level
 
@@ -79,10 +80,17 @@ def find_timing(n_steps: int, level: Level, dt_ms: float | None, blank_steps: in
     Raises
     ------
     ValueError
-        If a network step is not a whole number of `dt_ms`, or the level has one time step per network step.
+        If a network step is not a whole number of `dt_ms`, the level has one time step per network step, or `dt_ms` is too
+        long for its equations.
     """
     step_ms = FLASH_MS / n_steps
-    per_step = level.steps_per_network_step if dt_ms is None else _whole(step_ms, dt_ms)
+    least = max(1, math.ceil(step_ms / level.largest_dt_ms * (1 - 1e-9)))
+    per_step = max(level.steps_per_network_step, least) if dt_ms is None else _whole(step_ms, dt_ms)
+    if per_step < least:
+        raise ValueError(
+            f"dt_ms is {dt_ms:g}, but with more than {level.largest_dt_ms:g} ms level {level.name} skips over what is fastest in "
+            f"it; give {step_ms / least:g} or less."
+        )
     if per_step > 1 and not level.subdivides:
         raise ValueError(
             f"dt_ms is {dt_ms:g}, but level {level.name} has one time step per network step; "

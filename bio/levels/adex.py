@@ -15,7 +15,7 @@ from typing import Any
 from brian2 import Quantity, ms, mV
 
 from bio.levels.coba import REST, SYNAPSES, conductances
-from bio.levels.cuba import ARRIVE, READY, REFRACTORY, readout
+from bio.levels.cuba import ARRIVE, LARGEST_DT_MS, READY, REFRACTORY, readout
 from bio.levels.level import Level, Pathway, Population, refuse
 from bio.levels.lif import E_L, R_M, UNIT, unit_current
 from study.network import LIF, Neuron
@@ -102,4 +102,5 @@ LEVEL = Level(
     subdivides=True,
     pathways=(Pathway("arrive", "; ".join(ARRIVE)),),
     population=population,
+    largest_dt_ms=LARGEST_DT_MS,
 )

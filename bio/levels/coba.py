@@ -17,7 +17,7 @@ from typing import Any
 
 from brian2 import Quantity, mV
 
-from bio.levels.cuba import ARRIVE, READY, REFRACTORY, membrane, readout
+from bio.levels.cuba import ARRIVE, LARGEST_DT_MS, READY, REFRACTORY, membrane, readout
 from bio.levels.level import Level, Pathway, Population
 from bio.levels.lif import E_L, UNIT, unit_current
 from study.network import LIF, Neuron
@@ -96,4 +96,5 @@ LEVEL = Level(
     subdivides=True,
     pathways=(Pathway("arrive", "; ".join(ARRIVE)),),
     population=population,
+    largest_dt_ms=LARGEST_DT_MS,
 )

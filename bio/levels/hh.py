@@ -31,6 +31,8 @@ E_K: Quantity = -90 * mV
 # example COBAHH has V_shift = -63 mV at E_L = -60 mV.
 SHIFT: Quantity = 0.75 * mV
 SPIKE: Quantity = -20 * mV  # Brian2's example COBAHH: a spike is where v exceeds this
+# Measured: at a strong current 0.06 ms gives 20 of 21 spikes, 0.25 ms 17, 0.5 ms 16, 1 ms 13.
+LARGEST_DT_MS = 0.25
 
 # Slopes of the rates. They have names because sympy makes exp(x/(18*mV)) to exp(x/mV)**(1/18), whose power costs more than the rest.
 SLOPES_MV = (4, 5, 18, 40)
@@ -110,4 +112,5 @@ LEVEL = Level(
     subdivides=True,
     pathways=(Pathway("arrive", "; ".join(ARRIVE)),),
     population=population,
+    largest_dt_ms=LARGEST_DT_MS,
 )

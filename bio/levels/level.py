@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -91,7 +92,7 @@ class Level:
     current_unit : str
         Brian2 unit of currents and weights, "1" or "amp".
     steps_per_network_step : int
-        Simulation time steps in a network step unless asked otherwise.
+        Simulation time steps in a network step unless asked otherwise or `largest_dt_ms` needs more.
     subdivides : bool
         Whether other time steps than one per network step are allowed.
     pathways : tuple of Pathway
@@ -101,6 +102,8 @@ class Level:
         1 if spikes are handed on when the network step ends, so that they act in the next one.
     noise_seed : int, optional
         Where equations draw random numbers.
+    largest_dt_ms : float
+        The longest time step with which the level is the model that it says; infinite where equations are solved exactly.
     """
 
     name: str
@@ -112,6 +115,7 @@ class Level:
     population: Callable[[Neuron, float], Population]
     latency_steps: int = 0
     noise_seed: int | None = None
+    largest_dt_ms: float = math.inf
 
 
 def refuse(level: str, neuron: Neuron, what: str = "neurons") -> ValueError:

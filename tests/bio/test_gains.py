@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from bio.__main__ import main
-from bio.levels import LEVELS
 from bio.matching import Gains, apply_gains, load_gains, save_gains
+from bio.simulate import simulate
 from study.network import LIF, Dense, Recurrent, Sparse, network_hash, save_network
 from tests.bio.reference import critic, generator
 
@@ -101,8 +101,10 @@ def fidelity(tmp_path, monkeypatch, capsys):
         )
 
     monkeypatch.setattr("bio.matching.match", fake_match)
-    coarse = dataclasses.replace(LEVELS["cuba"], steps_per_network_step=32)
-    monkeypatch.setitem(LEVELS, "cuba", coarse)
+    monkeypatch.setattr(
+        "bio.simulate.simulate",
+        lambda shown, inputs, level, *a, **k: simulate(shown, inputs, "exact", *a, **k),
+    )
 
     def run(*options, network=network):
         save_network(network, path)

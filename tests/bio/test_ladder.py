@@ -115,7 +115,7 @@ def quiet_neurons(n, n_steps, decay=0.5):
     )
 
 
-@pytest.mark.parametrize(("level", "per_step"), [("exact", 1), ("lif", 8), ("cuba", 8)])
+@pytest.mark.parametrize(("level", "per_step"), [("exact", 1), ("lif", 8), ("cuba", 16)])
 def test_noise_has_the_spread_that_was_asked_for(level, per_step):
     import brian2
 

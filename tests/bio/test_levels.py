@@ -11,6 +11,7 @@ from bio.levels import LEVELS, cuba
 from bio.levels.lif import E_L, R_M, UNIT
 from bio.network import build_network
 from bio.simulate import simulate
+from bio.timing import find_timing
 from study.network import LIF, Current, Dense, FirstSpike, Layer, LeakyIntegrator, Network
 from tests.bio.reference import critic, generator, stimuli_for
 
@@ -49,6 +50,29 @@ def spikes_at(level, currents, duration_ms, dt_ms, neuron=None):
         return np.array(monitor.count), {
             i: np.array(t / brian2.ms) for i, t in monitor.spike_trains().items()
         }
+
+
+@pytest.mark.parametrize("level", BIOPHYSICAL)
+def test_a_time_step_that_skips_over_the_fastest_process_is_refused(level):
+    largest = {"cuba": 1, "coba": 1, "adex": 1, "hh": 0.25}[level]
+    network = critic(np.random.default_rng(0))
+    for dt_ms in (250 / 6, 250 / 6 / 20):
+        said = (
+            rf"dt_ms is {dt_ms:g}, but with more than {largest:g} ms level {level} .*give 0\.\d+ or less\.$"
+        )
+        with pytest.raises(ValueError, match=said):
+            simulate(network, np.zeros((1, 1, 8, 8)), level, dt_ms=dt_ms, progress=False)
+    assert find_timing(6, LEVELS[level], 250 / 6 / (42 / largest)).dt_ms < largest
+    # a level's own time step fits however long a network step is
+    assert [find_timing(n, LEVELS[level], None).dt_ms < largest + 1e-6 for n in (1, 2, 16, 250)] == [True] * 4
+    assert find_timing(16, LEVELS[level], None).per_step == LEVELS[level].steps_per_network_step
+
+
+def test_a_time_step_as_long_as_allowed_gives_nearly_the_same_spikes():
+    """What the limit is for: twice as much is another model, see `LARGEST_DT_MS`."""
+    found = {dt: spikes_at("cuba", [1.5, 2.0, 3.0, 5.0], 250, dt)[0] for dt in (STEP_MS / 128, 1.0, 2.0)}
+    np.testing.assert_allclose(found[1.0], found[STEP_MS / 128], atol=1)
+    assert found[2.0][-1] > 1.25 * found[1.0][-1]
 
 
 @pytest.mark.parametrize("level", BIOPHYSICAL)
