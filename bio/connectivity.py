@@ -21,7 +21,8 @@ class SynapseText:
     kernel_index : str
         Index of the synapse (i, j) into `weights(connection)`.
     transmits : str
-        Factor 0 or 1 that says, when a spike arrives, whether the synapse (i, j) passes it on; empty if always.
+        Factor 0 or 1 that says, when a spike arrives, whether the synapse passes it on; empty if always. It may name i but
+        not j, which brian2cuda calls something else there.
     """
 
     connect: str
@@ -115,7 +116,7 @@ def synapse_text(connection: Connection) -> SynapseText:
         return SynapseText(f"q for q in range({connection.n_out})", f"i*{connection.n_out} + j")
     if isinstance(connection, Pick):
         n_each = connection.n_each
-        return SynapseText(f"i//{n_each} for q in range(1)", "0", f"int(i == {n_each}*j + draw_post)")
+        return SynapseText(f"i//{n_each} for q in range(1)", "0", f"int(i % {n_each} == draw_post)")
     if isinstance(connection, MaxPool2d):
         return _pool_text(connection)
     if isinstance(connection, Conv2d):
