@@ -31,7 +31,7 @@ def reduce_batch(
 
     Raises
     ------
-    RuntimeError
+    ValueError
         If the readout became NaN or infinite.
     """
     behind = steps_behind(network, level)
@@ -49,8 +49,13 @@ def reduce_batch(
     values = values[:, : timing.n_steps].astype(np.float64)
     values = (values - float(population.output_zero)) / float(population.output_unit)
     if not np.isfinite(values).all():
-        raise RuntimeError(
-            f"the readout {readout.name} became NaN or infinite at level {level.name}; use a smaller time step."
+        remedy = (
+            "use a smaller time step"
+            if level.subdivides
+            else "look for weights and inputs that are too large"
+        )
+        raise ValueError(
+            f"the readout {readout.name} became NaN or infinite at level {level.name}, dt_ms {timing.dt_ms:g}; {remedy}."
         )
     return counts, values
 

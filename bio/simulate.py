@@ -87,9 +87,12 @@ def simulate(
     ------
     ValueError
         For an unknown level or backend, stimuli of another shape, a time step that does not divide the network
-        step, bins that do not divide the stimulus, parameters that the level cannot express, or a backend that cannot be used.
+        step, bins that do not divide the stimulus, parameters that the level cannot express, a backend that cannot be used, or
+        a readout that becomes NaN or infinite.
+    OSError
+        If the program does not compile (ChildProcessError), is killed, or the disk is full.
     RuntimeError
-        If the compiled program fails.
+        If the compiled program fails by itself.
     """
     begun = time.perf_counter()
     chosen = find_level(level)

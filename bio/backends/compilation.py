@@ -30,20 +30,24 @@ def run_commands(commands: Sequence[Sequence[str]], folder: Path) -> None:
     ------
     ValueError
         If the disk is full.
-    RuntimeError
-        With the compiler's first error.
+    ChildProcessError
+        With the compiler's first error. It is an OSError: compilers fail for want of memory, headers or a newer version.
     """
     jobs = {"MAKEFLAGS": f"{os.environ.get('MAKEFLAGS', '')} -j{len(os.sched_getaffinity(0))}"}
     for command in commands:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ | jobs)
         if done.returncode:
-            raise _failure(done.stderr.splitlines(), folder)
+            raise _failure(command[0], done.stderr.splitlines(), folder)
 
 
-def _failure(lines: list[str], folder: Path) -> Exception:
+def _failure(tool: str, lines: list[str], folder: Path) -> Exception:
     if any(FULL in line for line in lines):
         return ValueError(
             f"compiling the simulation failed: {FULL} in {folder}; free some or choose another disk with TMPDIR."
         )
     errors = [line for line in lines if "error" in line.lower()]
-    return RuntimeError(f"compiling the simulation failed: {(errors or lines or ['no message'])[0]}")
+    said = (errors or lines or ["nothing"])[0].strip().rstrip(".")
+    return ChildProcessError(
+        f"compiling the simulation failed, {tool} said: {said}; install or name another compiler (environment variable CXX), or "
+        "use backend numpy."
+    )

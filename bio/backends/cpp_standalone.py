@@ -25,8 +25,10 @@ def run(job: Job) -> Iterator[Batch]:
     ------
     ValueError
         If there is no C++ compiler or no make, or a disk is full.
+    OSError
+        If the program does not compile, or is killed.
     RuntimeError
-        If the program does not compile, stops, or complains.
+        If it stops or complains.
     """
     for tool, package in ((_compiler(), "g++"), ("make", "make")):
         if shutil.which(tool) is None:

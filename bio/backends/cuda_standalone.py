@@ -25,8 +25,10 @@ def run(job: Job) -> Iterator[Batch]:
     ------
     ValueError
         If brian2cuda, nvcc, cuRAND or a GPU are missing, or a disk is full.
+    OSError
+        If the program does not compile, or is killed.
     RuntimeError
-        If the program does not compile, stops, or complains.
+        If it stops or complains.
     """
     require_brian2cuda("cuda_standalone")
     return run_standalone(job, toolchain(*find_gpu()))

@@ -18,6 +18,7 @@ from bio.backends.project import NOISE_SEED, Project
 
 # Brian2's program prints these and goes on with wrong numbers.
 COMPLAINTS = ("error", "could not", "cannot set", "warning")
+NO_MEMORY = "std::bad_alloc"
 
 
 class Program:
@@ -145,9 +146,11 @@ def _in_order(unit: np.ndarray, time: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def check_output(returncode: int, messages: list[str]) -> None:
     """Raise RuntimeError if the program failed, or went on after it could not read or write a file.
 
-    A program that was killed from outside is no defect: it is a ChildProcessError, which is an OSError.
+    A program that was killed from outside, or found no memory, is no defect: it is a ChildProcessError, which is an OSError.
     """
-    if -returncode in (signal.SIGKILL, signal.SIGTERM):
+    if -returncode in (signal.SIGKILL, signal.SIGTERM) or (
+        returncode and any(NO_MEMORY in x for x in messages)
+    ):
         raise ChildProcessError(
             f"the compiled simulation was killed (status {returncode}), by somebody or for want of memory; nothing of its "
             "results was kept: run it again, with fewer processes if memory is short."

@@ -49,8 +49,10 @@ def run_standalone(job: Job, toolchain: Toolchain) -> Iterator[Batch]:
     ------
     ValueError
         If the cache cannot be written or the disk is full.
+    OSError
+        If the program does not compile, or is killed.
     RuntimeError
-        If the program does not compile, stops, or complains.
+        If it stops or complains.
     """
     with (
         tempfile.TemporaryDirectory(prefix="bio-standalone-") as folder,

@@ -21,6 +21,7 @@ from bio.modifiers import Modifiers, modify_level
 from bio.presentation import Presentation
 from bio.simulate import make_job, simulate
 from bio.timing import find_timing
+from study.commands import USER_ERRORS
 from study.network import Dense
 from tests.bio.reference import critic, generator, stimuli_for, trace
 
@@ -148,6 +149,12 @@ def test_complaints_of_the_compiled_program_are_errors():
         check_output(0, ["fine", "Error reading 'x': file size -1"])
     with pytest.raises(RuntimeError, match="status 139 and said: nothing"):
         check_output(139, [])
+    aborted = ["terminate called after throwing an instance of 'std::bad_alloc'", "what():  std::bad_alloc"]
+    for status, messages in ((-6, aborted), (-9, []), (-15, [])):
+        with pytest.raises(
+            USER_ERRORS, match=rf"killed .status {status}.* with fewer processes if memory is short"
+        ):
+            check_output(status, messages)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +224,8 @@ def test_a_full_disk_during_the_build(tmp_path, cache, monkeypatch):
 
 def test_what_the_compiler_says_is_passed_on(tmp_path):
     compiler = fake_compiler(tmp_path, "echo 'main.cpp:1: error: no' >&2; exit 1")
-    with pytest.raises(RuntimeError, match=r"compiling the simulation failed: main.cpp:1: error: no"):
+    said = r"compiling the simulation failed, .*compiler said: main.cpp:1: error: no; install or name another"
+    with pytest.raises(USER_ERRORS, match=said):
         run_commands([[compiler]], tmp_path)
 
 

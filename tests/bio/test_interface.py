@@ -17,7 +17,7 @@ from bio.simulate import simulate
 from bio.timing import find_timing
 from bio.verify import compare, perturb_decay
 from study.files import sha256
-from study.network import save_network
+from study.network import Dense, Layer, LeakyIntegrator, Network, save_network
 from study.responses import load_attributes, load_layer
 from study.stimuli import Stimuli, save_stimuli
 from tests.bio.reference import critic, generator, stimuli_for, trace
@@ -96,6 +96,20 @@ def test_bad_stimuli():
         build_network(network, np.zeros((0, 8, 8)))
     with pytest.raises(ValueError, match="1 NaN or infinite values"):
         build_network(network, np.where(np.arange(64).reshape(1, 8, 8), 1.0, np.nan))
+
+
+@pytest.mark.parametrize(
+    ("level", "remedy"),
+    [("exact", "look for weights and inputs that are too large"), ("lif", "use a smaller time step")],
+)
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_a_readout_that_is_not_finite_is_refused(level, remedy):
+    last = Layer("readout", (1,), Dense([[1.0]]), [0.0], LeakyIntegrator(0.5, 1e307))
+    network = Network("critic", (1,), 8, (last,))
+    with pytest.raises(
+        ValueError, match=f"the readout readout became NaN or infinite at level {level}, .*; {remedy}"
+    ):
+        simulate(network, np.array([[10.0]]), level, progress=False)
 
 
 def test_images_need_no_channel_axis():

@@ -34,8 +34,10 @@ def run(job: Job) -> Iterator[Batch]:
     ------
     ValueError
         If brian2cuda, CUDA's headers, a C++ compiler or make are missing, or a disk is full.
+    OSError
+        If the program does not compile, or is killed.
     RuntimeError
-        If the program does not compile, stops, or complains.
+        If it stops or complains.
     """
     require_brian2cuda("cuda_host")
     thrust_folder()
