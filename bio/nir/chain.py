@@ -51,7 +51,7 @@ def chain(tracer: Tracer) -> list[Link]:
     Raises
     ------
     ValueError
-        If two populations follow the same one, one jumps over another, the Output does not listen to the last, or one
+        If nothing stands between Input and Output, two populations follow the same one, one jumps over another, the Output does not listen to the last, or one
         that does not fire is not the last.
     """
     graph = tracer.graph
@@ -60,6 +60,10 @@ def chain(tracer: Tracer) -> list[Link]:
     links = [_link(name, signals[name], order) for name in order[1:]]
     shown = tracer.into(graph.sink)
     last = order[-1]
+    if len(order) == 1 and shown.untouched:
+        raise ValueError(
+            f"nothing stands between node {graph.source} (Input) and node {graph.sink} (Output); export the whole network."
+        )
     if set(shown.terms) != {last}:
         listened = ", ".join(sorted(shown.terms)) or "nothing"
         raise ValueError(

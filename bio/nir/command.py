@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +18,17 @@ def import_command(arguments: argparse.Namespace) -> None:
     from bio.nir.importing import import_graph
 
     check_writable(arguments.out)
-    network = import_graph(
-        read_graph(arguments.file),
-        arguments.dt_ms,
-        n_steps=arguments.steps,
-        input_kind=arguments.input,
-        role=arguments.role,
-        decision=arguments.decision,
-        provenance={"name": arguments.file.stem, "nir_sha256": sha256(arguments.file)},
-    )
+    graph = read_graph(arguments.file)
+    with naming(arguments.file):
+        network = import_graph(
+            graph,
+            arguments.dt_ms,
+            n_steps=arguments.steps,
+            input_kind=arguments.input,
+            role=arguments.role,
+            decision=arguments.decision,
+            provenance={"name": arguments.file.stem, "nir_sha256": sha256(arguments.file)},
+        )
     save_network(network, arguments.out)
     print(f"wrote {arguments.out}: {describe(network)}")
 
@@ -36,7 +40,8 @@ def export_command(arguments: argparse.Namespace) -> None:
 
     check_writable(arguments.out)
     network = load_network(arguments.network)
-    graph = export_graph(network, arguments.dt_ms)
+    with naming(arguments.network):
+        graph = export_graph(network, arguments.dt_ms)
     write_graph(graph, arguments.out)
     print(f"wrote {arguments.out}: {len(graph.nodes)} nodes for {describe(network)}")
     if network.decoder is not None:
@@ -47,6 +52,15 @@ def export_command(arguments: argparse.Namespace) -> None:
         f"the same network again: python -m bio import-nir {arguments.out} --dt-ms {arguments.dt_ms:g} "
         f"--steps {network.n_steps} --input {read} --role {network.role}{judged} --out FILE"
     )
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the file's name before what is wrong with what it holds."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def describe(network: Network) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,25 @@ def frozen_array(value: Any, name: str, ndim: int) -> np.ndarray:
         raise ValueError(f"{name} holds NaN or infinite values; train or export the network again.")
     array.flags.writeable = False
     return array
+
+
+def whole_number(value: Any, name: str) -> int:
+    """Return `value` as an int.
+
+    Raises
+    ------
+    ValueError
+        If it is not a whole number.
+    """
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name} is {value!r}; a whole number is needed.") from None
+
+
+def checked_shape(value: Iterable[Any], name: str) -> Shape:
+    """Return a shape; ValueError if it holds anything but whole numbers."""
+    return tuple(whole_number(n, f"a number of {name}") for n in value)
 
 
 def check_finite(what: str, **values: float) -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from study.network.arrays import Shape, frozen_array
+from study.network.arrays import Shape, checked_shape, frozen_array, whole_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +109,7 @@ class ConvTranspose2d:
 
     def __post_init__(self) -> None:
         _check_spatial(self, channel_axis=0)
+        _check_whole(self, "output_padding")
         if not 0 <= self.output_padding < max(self.stride, 1):
             raise ValueError(
                 f"conv_transpose2d: output_padding {self.output_padding}; "
@@ -153,7 +154,8 @@ class MaxPool2d:
     kind: ClassVar[str] = "max_pool2d"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "input_shape", tuple(int(n) for n in self.input_shape))
+        object.__setattr__(self, "input_shape", checked_shape(self.input_shape, "input_shape"))
+        _check_whole(self, "size")
         if len(self.input_shape) != 3 or not 1 <= self.size <= min(self.input_shape[1:]):
             raise ValueError(
                 f"max_pool2d: windows of {self.size} on input_shape {self.input_shape}; input_shape must be "
@@ -195,6 +197,7 @@ class Pick:
     kind: ClassVar[str] = "pick"
 
     def __post_init__(self) -> None:
+        _check_whole(self, "n_out", "n_each")
         if self.n_out < 1 or self.n_each < 1:
             raise ValueError(
                 f"pick: {self.n_out} outputs of {self.n_each} candidates; both must be at least 1."
@@ -229,6 +232,7 @@ class Sparse:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight", frozen_array(self.weight, "sparse weight", 1))
+        _check_whole(self, "n_in", "n_out")
         for name, size in (("pre", self.n_in), ("post", self.n_out)):
             index = frozen_array(getattr(self, name), f"sparse {name}", 1)
             if len(index) != len(self.weight):
@@ -242,9 +246,16 @@ class Sparse:
             raise ValueError("sparse: a pair of units is joined twice; add the weights.")
 
 
+def _check_whole(connection: Connection, *names: str) -> None:
+    for name in names:
+        number = whole_number(getattr(connection, name), f"{name} of {connection.kind}")
+        object.__setattr__(connection, name, number)
+
+
 def _check_spatial(conv: Conv2d | ConvTranspose2d, channel_axis: int) -> None:
     object.__setattr__(conv, "weight", frozen_array(conv.weight, f"{conv.kind} weight", 4))
-    object.__setattr__(conv, "input_shape", tuple(int(n) for n in conv.input_shape))
+    object.__setattr__(conv, "input_shape", checked_shape(conv.input_shape, "input_shape"))
+    _check_whole(conv, "stride", "padding")
     if len(conv.input_shape) != 3 or conv.input_shape[0] != conv.weight.shape[channel_axis]:
         raise ValueError(
             f"{conv.kind}: input_shape {conv.input_shape} does not fit weight {conv.weight.shape}; "

@@ -77,20 +77,32 @@ def load_network(path: str | Path) -> Network:
         raise ValueError(
             f"{path} holds tensors but no network description; give a file that `python -m trained export` wrote."
         )
-    header = json.loads(metadata["network"])
-    if header.get("schema_version") not in READABLE:
-        raise ValueError(
-            f"{path} has schema version {header.get('schema_version')}, this software reads "
-            f"{' and '.join(map(str, READABLE))}; export the network again."
-        )
     try:
-        return _unpack_network(header, tensors)
+        return _unpack_network(_read_header(metadata["network"]), tensors)
     except KeyError as error:
         raise ValueError(f"{path} lacks {error}; export the network again.") from error
-    except TypeError as error:
+    except (TypeError, AttributeError) as error:
         raise ValueError(
             f"{path} describes what this software does not know ({error}); export again."
         ) from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _read_header(text: str) -> dict[str, Any]:
+    try:
+        header = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"the network description is no JSON ({error}); export the network again."
+        ) from error
+    version = header.get("schema_version")
+    if version not in READABLE:
+        raise ValueError(
+            f"the description has schema version {version}, this software reads "
+            f"{' and '.join(map(str, READABLE))}; export the network again."
+        )
+    return dict(header)
 
 
 def _plain_fields() -> list[str]:
@@ -136,16 +148,22 @@ def _unpack_network(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> N
 
 
 def _unpack_layer(entry: dict[str, Any], tensors: dict[str, np.ndarray]) -> Layer:
-    connection = entry["connection"]
+    name = entry["name"]
+
+    def unpack(family: str, part: dict[str, Any]) -> Any:
+        try:
+            return _unpack(family, part, tensors)
+        except ValueError as error:
+            raise ValueError(f"layer {name}: {error}") from error
+
     return Layer(
-        name=entry["name"],
+        name=name,
         shape=tuple(entry["shape"]),
-        connection=None if connection is None else _unpack("connection", connection, tensors),
-        drive=tensors[f"{entry['name']}.drive"],
-        neuron=_unpack("neuron", entry["neuron"], tensors),
+        connection=None if entry["connection"] is None else unpack("connection", entry["connection"]),
+        drive=tensors[f"{name}.drive"],
+        neuron=unpack("neuron", entry["neuron"]),
         recurrent=tuple(
-            Recurrent(r["source"], _unpack("connection", r["connection"], tensors))
-            for r in entry.get("recurrent", ())
+            Recurrent(r["source"], unpack("connection", r["connection"])) for r in entry.get("recurrent", ())
         ),
     )
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from study.network.arrays import Shape, frozen_array
+from study.network.arrays import Shape, checked_shape, frozen_array
 from study.network.connections import Connection, MaxPool2d, Weighted
 from study.network.neurons import RELAY, CubaLI, CubaLIF, Neuron, Spiking
 
@@ -60,7 +60,7 @@ class Layer:
     recurrent: tuple[Recurrent, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        object.__setattr__(self, "shape", checked_shape(self.shape, f"the shape of layer {self.name}"))
         object.__setattr__(self, "drive", frozen_array(self.drive, f"drive of layer {self.name}", 1))
         object.__setattr__(self, "recurrent", tuple(self.recurrent))
         if not (

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from study.commands import unknown
-from study.network.arrays import Shape
+from study.network.arrays import Shape, checked_shape, whole_number
 from study.network.connections import MaxPool2d, Pick
 from study.network.decoders import AttentionScoring, Decoder, FirstSpikeTime, TemporalAttention, WeightedSum
 from study.network.inputs import INPUTS
@@ -68,7 +68,8 @@ class Network:
     zero_spikes: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "input_shape", tuple(int(n) for n in self.input_shape))
+        object.__setattr__(self, "input_shape", checked_shape(self.input_shape, "input_shape"))
+        object.__setattr__(self, "n_steps", whole_number(self.n_steps, "n_steps"))
         object.__setattr__(self, "layers", tuple(self.layers))
         if self.role not in ROLES:
             raise unknown("network role", self.role, ROLES)
@@ -161,7 +162,9 @@ class Network:
         if decoder is None:
             return
         if self.role != "generator":
-            raise ValueError(f"a {self.role} has no images, but a decoder {decoder.kind}; leave it out.")
+            raise ValueError(
+                f"role {self.role} has no images, but there is a decoder {decoder.kind}; leave it out."
+            )
         if getattr(decoder, "takes_spikes", False) != readout.spikes:
             raise ValueError(
                 f"decoder {decoder.kind} does not fit readout {readout.name} of {readout.neuron.kind} neurons; "
@@ -182,7 +185,9 @@ class Network:
         if self.decision not in DECISIONS:
             raise unknown("decision", self.decision, DECISIONS)
         if self.role not in ("critic", "classifier"):
-            raise ValueError(f"a {self.role} decides nothing, but decision is {self.decision}; leave it out.")
+            raise ValueError(
+                f"role {self.role} decides nothing, but decision is {self.decision}; leave it out."
+            )
         if (self.decision == "membrane") == self.readout.spikes:
             raise ValueError(
                 f"decision {self.decision} does not fit readout {self.readout.name} of "

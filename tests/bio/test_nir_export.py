@@ -201,7 +201,13 @@ def test_the_commands(tmp_path, capsys):
     one, other = trace(network, latents)["readout"], trace(found, latents)["readout"]
     np.testing.assert_allclose(one, other, atol=1e-12)
     assert main(["import-nir", str(made), "--dt-ms", "0", "--out", str(again)]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {made}: dt_ms is 0")
+    assert said.count("\n") == 1
+    soft = generator(np.random.default_rng(0), LIF(0.5, 0.5, reset="soft"))
+    save_network(soft, tmp_path / "soft.safetensors")
+    assert main(["export-nir", str(tmp_path / "soft.safetensors"), "--dt-ms", "10", "--out", str(made)]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'soft.safetensors'}: layer dense1")
 
 
 def test_a_constant_readout_is_a_leaky_integrator(tmp_path):

@@ -88,6 +88,8 @@ class Sigmoid(nir.ir.NIRNode):
 
 
 BAD = {
+    r"nothing stands between node input .Input. and node output .Output.; export the whole": lambda: chain((3,)),
+    "nothing stands between node input": lambda: chain((2, 3), nir.Flatten({"input": np.array([2, 3])}, start_dim=0)),
     "nodes n1 and n2 both get input from n0": branches,
     "has 2 nodes Input, input, other": two_inputs,
     "names node nowhere": loose_edge,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from study import network as nw
@@ -168,7 +169,7 @@ def test_other_schema_version(saved: Path, version: object) -> None:
     rewrite(saved, {"schema_version": version})
     with pytest.raises(
         ValueError,
-        match=f"has schema version {version}, this software reads 1 and 2; export the network again",
+        match=f"{saved}: the description has schema version {version}, this software reads 1 and 2; export the network again",
     ):
         load_network(saved)
 
@@ -184,6 +185,39 @@ def test_unknown_decoder(saved: Path) -> None:
     with pytest.raises(
         ValueError,
         match=r"unknown decoder 'men': did you mean 'mean'. allowed are attention, first_spike_time, last",
+    ):
+        load_network(saved)
+
+
+def describe(path: Path, text: str) -> None:
+    save_file(load_file(path), path, metadata={"network": text})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{broken", r": the network description is no JSON \(.*\); export the network again\."),
+        ("[]", r" describes what this software does not know \(.*\); export again\."),
+    ],
+)
+def test_descriptions_that_are_none(saved: Path, text: str, said: str) -> None:
+    describe(saved, text)
+    with pytest.raises(ValueError, match=f"^{saved}{said}$"):
+        load_network(saved)
+
+
+def test_errors_name_file_and_layer(saved: Path) -> None:
+    rewrite(saved, {"n_steps": 2.5})
+    with pytest.raises(ValueError, match=rf"^{saved}: n_steps is 2\.5; a whole number is needed\.$"):
+        load_network(saved)
+    rewrite(saved, {"n_steps": 2})
+    tensors = load_file(saved)
+    tensors["down.weight"][0, 0, 0, 0] = np.nan
+    with safe_open(saved, framework="numpy") as file:
+        metadata = file.metadata()
+    save_file(tensors, saved, metadata=metadata)
+    with pytest.raises(
+        ValueError, match=rf"^{saved}: layer down: conv2d weight holds NaN or infinite values; train"
     ):
         load_network(saved)
 

@@ -33,6 +33,9 @@ def dense(name: str, n_in: int, n_out: int, neuron: nw.Neuron = SPIKING) -> nw.L
         ),
         (lambda: chain(), "the network has no layers; at least one is needed"),
         (lambda: chain(dense("a", 3, 2), n_steps=0), "n_steps is 0; at least 1 is needed"),
+        (lambda: chain(dense("a", 3, 2), n_steps=2.5), r"n_steps is 2\.5; a whole number is needed"),
+        (lambda: chain(dense("a", 3, 2), input_shape=(3.0,)), r"a number of input_shape is 3\.0; a whole number"),
+        (lambda: nw.Conv2d(np.ones((1, 1, 3, 3)), (1, 8, 8), stride=1.5), r"stride of conv2d is 1\.5; a whole"),  # type: ignore[arg-type]
         (lambda: chain(dense("a", 3, 2), role="critc"), "unknown network role 'critc': did you mean 'critic'"),
         (lambda: dense("A-1", 3, 2), "layer name 'A-1'; allowed are lower case letters and digits"),
         (
@@ -135,8 +138,8 @@ def picking(**fields: Any) -> Network:
             lambda: chain(dense("a", 3, 2, READOUT), decision="earliest_spike"),
             "decision earliest_spike does not fit readout a of current neurons",
         ),
-        (lambda: chain(dense("a", 3, 2), role="encoder", decision="spike_count"), "a encoder decides nothing"),
-        (lambda: chain(dense("a", 3, 2, READOUT), decoder=nw.LastFrame()), "a critic has no images, but a decoder last"),
+        (lambda: chain(dense("a", 3, 2), role="encoder", decision="spike_count"), "role encoder decides nothing, but decision is spike_count; leave it out"),
+        (lambda: chain(dense("a", 3, 2, READOUT), decoder=nw.LastFrame()), "role critic has no images, but there is a decoder last"),
         (lambda: image(nw.FirstSpikeTime()), "decoder first_spike_time does not fit readout a of current"),
         (lambda: image(nw.LastFrame(), SPIKING), "decoder last does not fit readout a of lif neurons"),
         (lambda: image(nw.FirstSpikeTime(4), SPIKING), "first_step 4 is not below 4 steps"),
