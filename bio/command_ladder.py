@@ -183,7 +183,7 @@ def fidelity_command(arguments: argparse.Namespace) -> None:
         shown = network
         if matched:
             shown = apply_gains(network, _gains_for(network, level, arguments), level)
-        found = compare_levels(exact, show(shown, level), level, matched)
+        found = compare_levels(exact, show(shown, level), level, matched, image_shape=network.readout.shape)
         rows += found
         print(sentence(level, found, first_degraded(found)), flush=True)
         if arguments.alone:

@@ -51,7 +51,8 @@ class LayerFidelity:
     v1_rate_hz : float
         Median rate of V1 units of the Allen Neuropixels recordings, mean over their stimuli; NaN where absent.
     image_mse, image_ssim : float
-        Of a generator's images against those of level `exact`, mean over stimuli; NaN in other rows.
+        Of a generator's images against those of level `exact`, mean over stimuli (SSIM also over channels); NaN in other
+        rows, and SSIM of images that are less than 7 pixels high or wide.
     passed : bool
         Whether the floors are met.
     """
@@ -112,7 +113,12 @@ def alone(network: Network, exact: Responses, name: str) -> tuple[Network, np.nd
 
 
 def compare_levels(
-    exact: Responses, found: Responses, level: str, matched: bool, alone: bool = False
+    exact: Responses,
+    found: Responses,
+    level: str,
+    matched: bool,
+    alone: bool = False,
+    image_shape: tuple[int, ...] | None = None,
 ) -> list[LayerFidelity]:
     """Compare every spiking layer of `found`, and the image of a generator as a row of its own (`image`).
 
@@ -123,6 +129,8 @@ def compare_levels(
     level : str
     matched, alone : bool
         See `LayerFidelity`.
+    image_shape : (channel, y, x), optional
+        Of a generator's readout; gray and square when absent.
     """
     model, network = exact.attributes.get("name", ""), exact.attributes.get("network", "")
     v1 = v1_rate_hz()
@@ -155,19 +163,39 @@ def compare_levels(
             )
         )
     if "image" in found.readout:
-        rows.append(_image_row(exact, found, rows))
+        rows.append(_image_row(exact, found, rows, image_shape))
     return rows
 
 
-def _image_row(exact: Responses, found: Responses, rows: list[LayerFidelity]) -> LayerFidelity:
+def similarity(a: np.ndarray, b: np.ndarray, shape: tuple[int, ...] | None = None) -> float:
+    """Return the structural similarity (Wang et al. 2004, windows of 7 x 7) of two sets of images, mean over images and channels.
+
+    Parameters
+    ----------
+    a, b : array, (image, pixel)
+        In [0, 1].
+    shape : (channel, y, x), optional
+        Gray and square when it is absent or not of three numbers.
+
+    Returns
+    -------
+    float
+        NaN where images are smaller than a window, or of unknown shape.
+    """
     from skimage.metrics import structural_similarity
 
-    a, b = (r.readout["image"][1].mean(axis=1) for r in (exact, found))
     side = round(a.shape[1] ** 0.5)
-    similar = float("nan")
-    if side * side == a.shape[1] and side >= 7:
-        pairs = zip(a.reshape(-1, side, side), b.reshape(-1, side, side), strict=True)
-        similar = float(np.mean([structural_similarity(x, y, data_range=1.0) for x, y in pairs]))
+    known = shape if shape is not None and len(shape) == 3 else (1, side, side)
+    if np.prod(known) != a.shape[1] or min(known[1:]) < 7:
+        return float("nan")
+    pairs = zip(a.reshape(-1, *known), b.reshape(-1, *known), strict=True)
+    return float(np.mean([structural_similarity(x, y, data_range=1.0, channel_axis=0) for x, y in pairs]))
+
+
+def _image_row(
+    exact: Responses, found: Responses, rows: list[LayerFidelity], shape: tuple[int, ...] | None
+) -> LayerFidelity:
+    a, b = (r.readout["image"][1].mean(axis=1) for r in (exact, found))
     rdm, n_rdm = rdm_correlation(a, b)
     nan = float("nan")
     return dataclasses.replace(
@@ -185,7 +213,7 @@ def _image_row(exact: Responses, found: Responses, rows: list[LayerFidelity]) ->
         n_rdm=n_rdm,
         v1_rate_hz=nan,
         image_mse=float(((a - b) ** 2).mean()),
-        image_ssim=similar,
+        image_ssim=similarity(a, b, shape),
         passed=all(row.passed for row in rows),
     )
 

@@ -4,15 +4,16 @@ import dataclasses
 
 import numpy as np
 import pytest
+from skimage.metrics import structural_similarity
 
 from bio.__main__ import main
 from bio.calibration import calibration_inputs
-from bio.fidelity import alone, compare_levels, first_degraded, pearson, rdm_correlation
+from bio.fidelity import alone, compare_levels, first_degraded, pearson, rdm_correlation, similarity
 from bio.levels import find_level
 from bio.matching import load_gains, match, scaled
 from bio.modifiers import Modifiers, modify_level, modify_network, quantised
 from bio.simulate import simulate
-from study.network import LIF, Current, Dense, Layer, Network, save_network
+from study.network import LIF, ConvTranspose2d, Current, Dense, Layer, MeanFrames, Network, save_network
 from tests.bio.reference import critic, generator, stimuli_for
 
 
@@ -255,6 +256,43 @@ def test_the_report_knows_what_it_compares():
     assert (row.rate_ratio_weak, row.rate_ratio_strong) == (1, 2)
     assert row.rate_ratio == pytest.approx(1 + totals[3:].sum() / totals.sum())
     assert first_degraded(other) == "dense1"
+
+
+def test_similarity_of_colour_images_that_are_not_square():
+    """Mean over channels of skimage's own, and 1 for a channel that is the same."""
+    a, b = np.random.default_rng(0).random((2, 4, 3, 9, 13))
+    b[:, 1] = a[:, 1]
+    one = [
+        structural_similarity(x[c], y[c], data_range=1.0) for x, y in zip(a, b, strict=True) for c in (0, 2)
+    ]
+    found = similarity(a.reshape(4, -1), b.reshape(4, -1), (3, 9, 13))
+    assert found == pytest.approx((np.mean(one) * 2 + 1) / 3)
+    assert found < 0.6
+    square = similarity(a[:, 0, :, :9].reshape(4, -1), b[:, 0, :, :9].reshape(4, -1))
+    assert square == pytest.approx(
+        np.mean(
+            [
+                structural_similarity(x, y, data_range=1.0)
+                for x, y in zip(a[:, 0, :, :9], b[:, 0, :, :9], strict=True)
+            ]
+        )
+    )
+    for shape in (None, (3, 12, 8), (9, 13, 3)):
+        assert np.isnan(similarity(a.reshape(4, -1), b.reshape(4, -1), shape))
+
+
+def test_the_report_knows_the_shape_of_images():
+    rng = np.random.default_rng(2)
+    last = ConvTranspose2d(rng.normal(size=(2, 3, 5, 7)), (2, 3, 3), stride=2)
+    first = Layer("dense1", (2, 3, 3), Dense(rng.normal(size=(18, 3))), np.ones(18), LIF(0.5, 0.5))
+    readout = Layer("readout", last.output_shape, last, np.zeros(last.n_out), Current())
+    network = Network("generator", (3,), 4, (first, readout), MeanFrames())
+    assert readout.shape == (3, 9, 11)
+    exact, other = (simulate(network, stimuli_for(network, rng, 3), progress=False) for _ in range(2))
+    images = [r.readout["image"][1][:, 0] for r in (exact, other)]
+    row = compare_levels(exact, other, "lif", False, image_shape=readout.shape)[-1]
+    assert row.image_ssim == similarity(*images, (3, 9, 11))
+    assert 0 < row.image_ssim < 1
 
 
 @pytest.mark.parametrize("level", ["exact", "lif"])
