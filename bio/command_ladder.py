@@ -212,13 +212,7 @@ def _alone_rows(
 
 
 def _gains_for(network: Network, level: str, arguments: argparse.Namespace) -> Any:
-    """Return the gains of a level: those in the folder if they are this network's, else newly matched.
-
-    Raises
-    ------
-    ValueError
-        If they were matched on other inputs: the held-out ones follow from the seed, and may be among those.
-    """
+    """Return the gains of a level: those in the folder if they are what was asked for, else newly matched."""
     from bio.matching import load_gains, save_gains
 
     path = (arguments.gains or arguments.out.parent) / f"gains-{network.role}-{level}.json"
@@ -241,10 +235,10 @@ def _why_again(
         return f"{path} holds gains of another network or level, and is made again"
     known = [gains.attributes.get(f"calibration_{name}", "?") for name in ("seed", "count")]
     asked = [str(arguments.seed), str(arguments.count)]
-    if known != asked:
-        raise ValueError(
-            f"{path} was matched with --seed {known[0]} --count {known[1]}, not --seed {asked[0]} --count {asked[1]}; give "
-            "what it was matched with, or another folder with --gains."
+    if known != asked:  # held-out inputs follow from the seed, and may be among those
+        return (
+            f"{path} was matched with --seed {known[0]} --count {known[1]}, not --seed {asked[0]} --count {asked[1]}, and is "
+            "made again"
         )
     if gains.attributes.get("matched") != "True" and gains.attributes.get("rounds") != str(arguments.rounds):
         return f"{path} has a layer that is off by more than 10 %, and is made again with {arguments.rounds} rounds"
