@@ -110,6 +110,7 @@ def draw(table: Path, figure: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    pyplot.style.use("tableau-colorblind10")
     rows = list(csv.DictReader(table.open()))
     panels, axes = pyplot.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
     plots = (
@@ -125,7 +126,7 @@ def draw(table: Path, figure: Path) -> None:
             )
             axis.loglog(*zip(*points, strict=True), "o-", markersize=3, label=level)
         axis.set(xlabel=x, ylabel=label)
-    axes[0].legend(frameon=False)
+    axes[2].legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     panels.savefig(figure, dpi=150)
 
 
