@@ -1,6 +1,8 @@
+import tempfile
+
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from bio.simulate import simulate
@@ -79,6 +81,30 @@ def test_random_networks(network, seed):
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 def test_many_random_networks(network, seed):
     assert_equal_to_torch(network, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("latency", [0, 1])
+@seed(5)
+@given(st.data(), st.integers(0, 2**32 - 1))
+@settings(
+    deadline=None,
+    max_examples=2,
+    phases=[Phase.generate],
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+def test_random_networks_compiled(latency, data, stimuli_seed):
+    """Deep and recurrent ones, in C++."""
+
+    def deep(network):
+        recurrent = any(layer.recurrent for layer in network.layers)
+        return network.latency == latency and recurrent and len(network.layers) > 3 and network.n_steps > 2
+
+    network = data.draw(networks().filter(deep))
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STUDY_CACHE", folder)
+        assert_equal_to_torch(network, stimuli_seed, backend="cpp_standalone")
 
 
 def test_ties_at_the_threshold_follow_the_rule():
