@@ -9,6 +9,8 @@ batch, but for the order of sums.
 
 from __future__ import annotations
 
+import gc
+import importlib
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -56,10 +58,16 @@ def is_first() -> bool:
 
 @contextmanager
 def processes(device: torch.device) -> Iterator[None]:
-    """Connect the processes that torchrun started; do nothing in a process that was started alone."""
+    """Connect the processes that torchrun started; do nothing in a process that was started alone.
+
+    Whoever keeps a replica or a graph beyond this keeps the connection and its threads. One that still runs while Python ends
+    now and then aborts the process.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
         return
+    # Its default arguments would keep the connection for good if it were imported while there is one.
+    importlib.import_module("torch.distributed.nn.functional")
     if device.type == "cuda":
         torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
@@ -68,6 +76,7 @@ def processes(device: torch.device) -> Iterator[None]:
         distributed.barrier()  # who leaves early takes the others' connections away
     finally:
         distributed.destroy_process_group()
+        gc.collect()  # replicas are cycles; the last reference to the connection ends its threads
 
 
 def n_processes() -> int:

@@ -66,6 +66,7 @@ def train(config: RunConfig, seed: int, run: Path, if_changed: str = "stop", dev
             n_processes = parallel.n_processes()
             trainer = _begun(config, seed, run, if_changed, place)
             _train_on(trainer, run)
+            trainer.replicas.clear()  # or they keep the connection
         if parallel.is_first():
             model = trainer.finished()
             facts = provenance(

@@ -37,6 +37,12 @@ def torchrun(*arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def threads_of_connections() -> list[str]:
+    """Return the names of the threads that carry messages between processes (Linux; elsewhere none)."""
+    names = [task.read_text().strip() for task in Path("/proc/self/task").glob("*/comm")]
+    return [name for name in names if "gloo" in name]
+
+
 def compare_pieces() -> None:
     """Batch norm, gather and mean over N processes against one: values and gradients (in every process)."""
     torch.manual_seed(0)
@@ -61,7 +67,20 @@ def compare_pieces() -> None:
         assert torch.equal(drawn, parallel.part(torch.rand(5, 2 * N, generator=random[1]), axis=1))
         with pytest.raises(ValueError, match="a batch of 3 cannot be divided among 2 processes"):
             parallel.part(torch.zeros(3))
+        replica = parallel.replicate(nn.Linear(4, 1))
+        replica(whole[:, 0, 0].float()).sum().backward()
+        assert len(threads_of_connections()) > 0 or not Path("/proc").exists()
+        del replica
     assert not distributed.is_initialized()
+    assert threads_of_connections() == []  # one that runs while Python ends aborts the process, now and then
+
+
+def train_and_look() -> None:
+    """Train by the command line's words, then look for what a trained model must not leave behind."""
+    from trained.__main__ import main
+
+    assert main(sys.argv[1:]) == 0
+    assert threads_of_connections() == []
 
 
 def test_pieces() -> None:
@@ -84,7 +103,7 @@ def test_two_processes_have_the_losses_of_one(name: str, changes: tuple[str, ...
     """With the same batch; sums in another order change last bits, and those a spike now and then."""
     config = override(named_config(name), changes)
     sets = [word for change in changes for word in ("--set", change)]
-    torchrun("trained", "train", "--config", name, *sets, "--out", str(tmp_path / "two"))
+    torchrun("tests.trained.test_parallel", "train", "--config", name, *sets, "--out", str(tmp_path / "two"))
     one = train(config, 0, run_folder(tmp_path / "one", config, 0))
     two = run_folder(tmp_path / "two", config, 0)
     assert json.loads(read(two / MODEL_FILE, "model").header["processes"]) == N
@@ -189,4 +208,7 @@ def test_an_update_keeps_to_its_device(name: str) -> None:
 
 
 if __name__ == "__main__":
-    compare_pieces()
+    if len(sys.argv) > 1:
+        train_and_look()
+    else:
+        compare_pieces()
