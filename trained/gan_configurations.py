@@ -101,7 +101,7 @@ LFW = {
     "n_updates": 300,
 }
 
-STEPS = dataclasses.replace(DIGITS, experiment="sgan-to-sgad", n_updates=300)
+STEPS = dataclasses.replace(DIGITS, experiment="sgan-to-sgad", n_updates=600, precision="bfloat16")
 
 
 def single_steps() -> list[GanConfig]:
