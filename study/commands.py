@@ -20,8 +20,8 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}; see `{self.prog} --help`.\n")
 
 
-def run(parser: Parser, argv: Sequence[str] | None = None) -> int:
-    """Parse `argv`, call the chosen command's `handler(arguments)` and return the exit status.
+def run(parser: Parser, argv: Sequence[str] | None = None, prepare: Callable[[], None] = lambda: None) -> int:
+    """Parse `argv`, call `prepare()` and the chosen command's `handler(arguments)`, and return the exit status.
 
     A handler returns None (status 0) or a status. Errors that a user can cause become one sentence on stderr and
     status 2; anything else is a defect of ours and keeps its traceback.
@@ -29,6 +29,7 @@ def run(parser: Parser, argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     handler: Callable[[argparse.Namespace], int | None] = arguments.handler
     try:
+        prepare()
         return handler(arguments) or 0
     except USER_ERRORS as error:
         print(f"error: {one_line(error)}", file=sys.stderr)

@@ -239,8 +239,7 @@ def _add_networks(command: Command) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    process.prepare()
-    return run(parser(), argv)
+    return run(parser(), argv, process.prepare)
 
 
 if __name__ == "__main__":

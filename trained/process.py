@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 
 import torch
@@ -20,9 +21,25 @@ PAD_BYTES = 1 << 28
 N_THREADS = 2
 
 
+def n_threads() -> int:
+    """Return how many threads torch computes with: STUDY_THREADS, else 2.
+
+    Where several runs share a machine, one thread each gets most done; every run says in its header how many it had.
+
+    Raises
+    ------
+    ValueError
+        If the variable is not a whole number above 0.
+    """
+    text = os.environ.get("STUDY_THREADS", str(N_THREADS))
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"STUDY_THREADS is {text!r}; a whole number above 0 is needed, such as 1.")
+    return int(text)
+
+
 def prepare() -> None:
     """Set up this process for training, evaluation or inversion."""
-    torch.set_num_threads(N_THREADS)
+    torch.set_num_threads(n_threads())
     keep_pages()
 
 

@@ -19,7 +19,7 @@ from trained.checkpoint import HINT, MODEL_FILE, STATE_FILE, load_tensors, read,
 from trained.config import RunConfig, to_mapping
 from trained.families import config_from, family_of
 from trained.model import AbstractModel
-from trained.process import N_THREADS, prepare
+from trained.process import n_threads, prepare
 from trained.sheet import save_sheet
 from trained.training import AbstractTrainer
 
@@ -73,7 +73,7 @@ def train(config: RunConfig, seed: int, run: Path, if_changed: str = "stop", dev
                 to_mapping(config),
                 seconds=time.monotonic() - start,
                 seed=seed,
-                torch_threads=N_THREADS,
+                torch_threads=n_threads(),
                 device=place.type,
                 processes=n_processes,
             )

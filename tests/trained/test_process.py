@@ -7,7 +7,8 @@ import torch
 
 from trained.configurations import named_config
 from trained.gan_network import GanModel
-from trained.process import precision
+from trained.__main__ import main
+from trained.process import N_THREADS, n_threads, precision
 
 
 def test_with_16_bits_spikes_stay_exact_and_scores_images_and_gradients_are_float32() -> None:
@@ -37,3 +38,15 @@ def test_float32_is_what_there_is_without_it() -> None:
 def test_an_unknown_precision_is_refused() -> None:
     with pytest.raises(ValueError, match=r"precision.*float32"):
         precision("float16")
+
+
+def test_threads_are_fixed_unless_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("STUDY_THREADS", raising=False)
+    assert n_threads() == N_THREADS
+    monkeypatch.setenv("STUDY_THREADS", "1")
+    assert n_threads() == 1
+    monkeypatch.setenv("STUDY_THREADS", "none")
+    assert main(["configs"]) == 2
+    assert "STUDY_THREADS is 'none'; a whole number above 0" in capsys.readouterr().err
