@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from trained.__main__ import main
 from trained.configurations import named_config
 from trained.gan_network import GanModel
-from trained.__main__ import main
 from trained.process import N_THREADS, n_threads, precision
 
 
