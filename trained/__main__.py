@@ -17,7 +17,7 @@ from study.network import ROLES
 from study.provenance import provenance
 from study.responses import save_responses
 from study.stimuli import Stimuli, load_stimuli, save_stimuli
-from trained import checkpoint, evaluation, export, inversion, parallel, process, responses, runs
+from trained import checkpoint, comparison, evaluation, export, inversion, parallel, process, responses, runs
 from trained.config import RunConfig, override
 from trained.configurations import CONFIGS, named_config
 from trained.gan_network import GanModel
@@ -53,6 +53,11 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         print(f"{row['model']}: {row['measure']} {row['value']} (n = {row['n']}; {row['detail']})")
     if arguments.out:
         evaluation.write_rows(rows, arguments.out)
+
+
+def _table(arguments: argparse.Namespace) -> None:
+    measures = [comparison.Measure.parse(text) for text in arguments.measure]
+    print("\n".join(comparison.table(arguments.file, measures, arguments.against)))
 
 
 def _ttfs_table(arguments: argparse.Namespace) -> None:
@@ -196,6 +201,20 @@ def _add_measures(command: Command) -> None:
         "--autoencoder", type=Path, action="append", default=[], metavar="RUN", help="FAD by one of ours"
     )
     sub.add_argument("--out", type=Path, help="CSV to write")
+    sub = command(
+        "table", _table, "Compare variants that `evaluate --out` measured: mean and spread over seeds."
+    )
+    sub.add_argument("file", type=Path, nargs="+", metavar="CSV")
+    sub.add_argument(
+        "--measure",
+        action="append",
+        required=True,
+        metavar="NAME[: DETAIL]",
+        help="a column; DETAIL is how the row's detail begins, such as 'FAD: legacy, batch 256'",
+    )
+    sub.add_argument(
+        "--against", metavar="VARIANT", help="show changes from this variant, or from the `previous` row"
+    )
     sub = command("ttfs-table", _ttfs_table, "Compare first-spike classifiers: accuracy, ties, time, spikes.")
     sub.add_argument("run", type=Path, nargs="+")
     sub.add_argument("--split", choices=("test", "validation"), default="test")
