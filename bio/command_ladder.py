@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bio.exported import load_role
+from bio.matching import ROUNDS
 from study.files import check_writable
 from study.network import ROLES, Network, network_hash
 from study.provenance import provenance
@@ -104,7 +105,7 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--count", type=int, default=32, metavar="N", help="inputs to match on; default %(default)s"
     )
-    parser.add_argument("--rounds", type=int, default=16, help="simulations at most; default %(default)s")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="simulations at most; default %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of the inputs; default %(default)s")
 
 

@@ -28,6 +28,7 @@ QUIET = 0.05  # share of the layer's rate that is added before the logarithm: a 
 # starts from it, and learns what it is by Broyden's update.
 FIRST_SLOPES = ((4.0, 6.0), (2.0, 1.5))
 DAMPING = 0.1  # where halves do not differ, two numbers cannot be told apart: the smaller change is taken
+ROUNDS = 24  # simulations at most: three layers whose rates are off by a factor of five take up to so many
 LARGEST_STEP = (float(np.log(1.6)), 0.3)  # of log gain and bias, in one round
 SILENT = 1e-3  # below this share of the rate a slope says nothing
 
@@ -105,7 +106,7 @@ def match(
     target: Rates,
     measure: Callable[[Network], Rates],
     *,
-    rounds: int = 16,
+    rounds: int = ROUNDS,
     say: Callable[[str], None] = print,
 ) -> tuple[dict[str, float], dict[str, float], Rates]:
     """Find a gain and a bias per spiking layer, from input to output.
@@ -167,8 +168,12 @@ class _Tuned:
         self.halves = [part for part in (order[:half], order[half:]) if len(part)]
         self.target = target
         self.value = np.zeros(2)
-        self.slopes = np.array(FIRST_SLOPES[-len(self.halves) :])
+        self.slopes = self.first_slopes()
         self.last: tuple[np.ndarray, np.ndarray] | None = None  # value and misfit of the round before
+
+    def first_slopes(self) -> np.ndarray:
+        """Return the first guess; what a share of the gain does is in proportion to the gain."""
+        return np.array(FIRST_SLOPES[-len(self.halves) :]) * (np.exp(self.value[0]), 1.0)
 
     def misfit(self, rates: np.ndarray) -> np.ndarray:
         """Return log(rate / target) of the halves."""
@@ -195,9 +200,11 @@ class _Tuned:
             if moved.any():
                 self.slopes += np.outer(changed - self.slopes @ moved, moved) / (moved @ moved)
         if not learn:
-            self.slopes = np.array(FIRST_SLOPES[-len(self.halves) :])
+            self.slopes = self.first_slopes()
         self.last = (self.value.copy(), misfit) if learn else None
-        normal = self.slopes.T @ self.slopes + DAMPING * np.eye(2)
+        # Far off, slopes do not say which of the two numbers is wrong: both then go where rates come nearer. Undamped, a layer that
+        # fires too often was given less gain and ever more bias, and never came back.
+        normal = self.slopes.T @ self.slopes + (DAMPING + misfit @ misfit) * np.eye(2)
         step = np.linalg.solve(normal, -self.slopes.T @ misfit)
         self.value = self.value + step / max(1.0, *(np.abs(step) / LARGEST_STEP))
 

@@ -51,6 +51,32 @@ def test_matching_finds_the_gains_and_biases_of_a_known_response():
     assert 3 < len(said) < 16
 
 
+@pytest.mark.parametrize(("spread", "steepness"), [(0.2, 3.0), (0.4, 2.0), (0.5, 4.0)])
+def test_matching_comes_back_from_far_off(spread, steepness):
+    """Responses much steeper than at level exact, over units and inputs: every layer makes the next fire far too often."""
+    network, rng = critic(np.random.default_rng(0)), np.random.default_rng(0)
+    inputs, units = rng.uniform(1 - spread, 1 + spread, 12), rng.normal(0.75, 0.35, 200)
+    names = [layer.name for layer in network.layers[:3]]
+
+    def respond(gain, bias, scale, steep):
+        current = gain * inputs[:, None] * scale[:, None] * units + bias
+        return 0.05 * np.logaddexp(0, steep * (current - 1)).mean(axis=1)
+
+    target = dict.fromkeys(names, respond(1, 0, np.ones(12), 6))
+
+    def measure(candidate):
+        rates, scale = {}, np.ones(12)
+        for old, new in zip(network.layers, candidate.layers[:3], strict=False):
+            gain = new.connection.weight.ravel()[0] / old.connection.weight.ravel()[0]
+            rates[new.name] = respond(1.1 * gain, (new.drive - gain * old.drive)[0], scale, 6 * steepness)
+            scale = rates[new.name] / target[new.name]
+        return rates
+
+    _, _, rates = match(network, target, measure, say=lambda _: None)
+    for name in names:
+        assert rates[name].mean() == pytest.approx(target[name].mean(), rel=0.02)
+
+
 def test_a_layer_whose_inputs_are_alike_is_matched_by_the_smaller_change():
     network, target = critic(np.random.default_rng(0)), {"conv1": np.full(6, rate(1.5))}
 
