@@ -87,7 +87,7 @@ def _depth(said: str) -> float:
 def _stimulus_table(file: h5py.File) -> tuple[np.ndarray, np.ndarray]:
     """Return frame and first imaging frame of every presentation, in the order of time."""
     frame = read(file, f"{SCENES}/data", KIND).astype(np.float64)
-    bounds = read(file, f"{SCENES}/frame_duration", KIND).astype(np.int64)
+    bounds = read(file, f"{SCENES}/frame_duration", KIND, axes=2).astype(np.int64)
     if len(frame) != len(bounds):
         raise ValueError(
             f"{file.filename} holds {len(frame)} scene numbers and {len(bounds)} durations; download it again."
@@ -99,7 +99,7 @@ def _stimulus_table(file: h5py.File) -> tuple[np.ndarray, np.ndarray]:
 def _traces(file: h5py.File, signal: str) -> np.ndarray:
     """Return dF/F, or neuropil-corrected fluorescence F - r · N: (cell, time)."""
     if signal == "dff":
-        return read(file, f"{PIPELINE}/DfOverF/imaging_plane_1/data", KIND)
+        return read(file, f"{PIPELINE}/DfOverF/imaging_plane_1/data", KIND, axes=2)
     generated_by = file["general/generated_by"][()] if "general/generated_by" in file else [b"0.9"]
     version = int(generated_by[-1].decode().split(".")[0])
     if version < DEMIXED_SINCE:
@@ -112,8 +112,14 @@ def _traces(file: h5py.File, signal: str) -> np.ndarray:
             f"{file.filename} has no {raw} (a few sessions lack it), so its fluorescence cannot be corrected; take "
             "--signal dff."
         )
-    parts = [read(file, name, KIND) for name in (raw, neuropil, ratio)]
-    corrected: np.ndarray = parts[0] - parts[1] * parts[2][:, None]
+    found, around = (read(file, name, KIND, axes=2) for name in (raw, neuropil))
+    share = read(file, ratio, KIND)
+    if found.shape != around.shape or len(share) != len(found):
+        raise ValueError(
+            f"{file.filename}: {raw} has the shape {found.shape}, {neuropil} {around.shape} and {ratio} {share.shape}, "
+            "though cells and times are the same; download it again."
+        )
+    corrected: np.ndarray = found - around * share[:, None]
     return corrected
 
 
@@ -123,8 +129,9 @@ def _running_speed(file: h5py.File) -> np.ndarray:
     speed = np.full(len(times), np.nan)
     group = f"{PIPELINE}/BehavioralTimeSeries/running_speed"
     if group in file:
-        values = read(file, f"{group}/data", KIND).reshape(-1)
-        first = int(np.searchsorted(times, read(file, f"{group}/timestamps", KIND)[0]))
+        values = read(file, f"{group}/data", KIND, axes=None).reshape(-1)
+        known = read(file, f"{group}/timestamps", KIND)
+        first = int(np.searchsorted(times, known[0])) if len(known) else len(times)
         values = values[: len(times) - first]
         speed[first : first + len(values)] = values
     return speed

@@ -17,7 +17,7 @@ import numpy as np
 
 from analysis.allen_2p_source import driver, no_scenes
 from analysis.imaging import ImagingSession
-from analysis.nwb import open_nwb, read, read_text
+from analysis.nwb import open_nwb, read, read_columns, read_text
 from analysis.presentations import BLANK
 
 KIND = "a processed NWB 2 file of DANDI 000728"
@@ -52,6 +52,10 @@ def read_dandi_2p(path: str | Path, signal: str, depth_um: float = np.nan) -> Im
         if SCENES not in file:
             raise ValueError(no_scenes(path, f"three_session_{stimuli}" if stimuli else "unknown"))
         times = read(file, TIMES, KIND)
+        if len(times) < 2:
+            raise ValueError(
+                f"{path}: {TIMES} holds {len(times)} times, not those of a session; download it again."
+            )
         frame, start, without = _stimulus_table(file, times)
         ids = read(file, f"{OPHYS}/ImageSegmentation/PlaneSegmentation/global_roi_id", KIND)
         said = read_text(file, "general/optophysiology/ImagingPlane/description")
@@ -73,8 +77,9 @@ def read_dandi_2p(path: str | Path, signal: str, depth_um: float = np.nan) -> Im
 
 def _stimulus_table(file: h5py.File, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
     """Return frame and first imaging frame of every presentation in the order of time, and frames left out."""
-    frame = read(file, f"{SCENES}/data", KIND).astype(np.float64)
-    start = _nearest(times, read(file, f"{SCENES}/timestamps", KIND))
+    frame, onset = read_columns(file, SCENES, ("data", "timestamps"), KIND)
+    frame = frame.astype(np.float64)
+    start = _nearest(times, onset)
     frame[frame == WRAPPED_BLANK] = BLANK
     without: tuple[int, ...] = ()
     if not (frame == BLANK).any() and (frame == 0).any():
@@ -109,12 +114,16 @@ def _traces(file: h5py.File, signal: str, shape: tuple[int, int]) -> np.ndarray:
         _cells_first(file, f"{FLUORESCENCE}/{name}/data", shape) for name in ("Demixed", "Neuropil")
     )
     ratio = read(file, f"{OPHYS}/ContaminationRatios/ratios", KIND)
+    if len(ratio) != shape[0]:
+        raise ValueError(
+            f"{file.filename} holds {len(ratio)} contamination ratios for {shape[0]} cells; download it again."
+        )
     corrected: np.ndarray = demixed - neuropil * ratio[:, None]
     return corrected
 
 
 def _cells_first(file: h5py.File, name: str, shape: tuple[int, int]) -> np.ndarray:
-    values = read(file, name, KIND)
+    values = read(file, name, KIND, axes=2)
     if values.shape == shape:
         return values
     if values.shape == shape[::-1]:
@@ -127,8 +136,9 @@ def _running_speed(file: h5py.File, times: np.ndarray) -> np.ndarray:
     group = "processing/behavior/BehavioralTimeSeries/running_speed"
     speed = np.full(len(times), np.nan)
     if group in file:
-        values = read(file, f"{group}/data", KIND).reshape(-1)
-        first = int(np.searchsorted(times, read(file, f"{group}/timestamps", KIND)[0]))
+        values = read(file, f"{group}/data", KIND, axes=None).reshape(-1)
+        known = read(file, f"{group}/timestamps", KIND)
+        first = int(np.searchsorted(times, known[0])) if len(known) else len(times)
         values = values[: len(times) - first]
         speed[first : first + len(values)] = values
     return speed

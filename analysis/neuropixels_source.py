@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from analysis.allen_2p_source import no_scenes
-from analysis.nwb import open_nwb, read, read_text, read_whole_number, text, texts
+from analysis.nwb import as_numbers, open_nwb, read, read_columns, read_text, read_whole_number, text, texts
 from analysis.spikes import SpikeChoices, SpikeSession
 from analysis.units import Units, make_units
 
@@ -21,6 +21,7 @@ KIND = "a Neuropixels session in NWB 2"
 CITATION = "Siegle et al. 2021, doi 10.1038/s41586-020-03171-x, (c) Allen Institute; non-commercial use."
 SCENES = "intervals/natural_scenes_presentations"
 ELECTRODES = "general/extracellular_ephys/electrodes"
+QUALITY = ("presence_ratio", "isi_violations", "amplitude_cutoff")
 INVALID = "intervals/invalid_times"
 INVALID_TAG = "stimulus"
 CORTEX = re.compile(r"(?P<area>VIS[a-z]*)(?P<layer>2/3|[1-6][ab]?)")  # `VISp4` is layer 4 of VISp
@@ -46,16 +47,14 @@ def read_neuropixels(path: str | Path, choices: SpikeChoices) -> SpikeSession:
             raise ValueError(no_scenes(path, read_text(file, "general/stimulus", "unknown")))
         frame, start, stop, n_invalid = _presentations(file)
         session = read_whole_number(file, "identifier", "general/session_id")
-        ids = read(file, "units/id", KIND)
+        ids, ends = read_columns(file, "units", ("id", "spike_times_index"), KIND)
         good, area = _good_units(file, choices)
-        times = read(file, "units/spike_times", KIND)
-        ends = read(file, "units/spike_times_index", KIND).astype(np.int64)
-        spikes = np.split(times, ends[:-1])
+        spikes = _spikes(file, ids, ends, good)
         speed_time, speed = _running_speed(file)
     return SpikeSession(
         name=str(path),
         session=session,
-        spike_times_s=[spikes[k] for k in np.flatnonzero(good)],
+        spike_times_s=spikes,
         units=_units(ids[good], area[good], session),
         n_recorded=len(ids),
         frame=frame,
@@ -80,29 +79,51 @@ def _units(ids: np.ndarray, structure: np.ndarray, session: int) -> Units:
     return make_units(len(ids), facts)
 
 
+def _spikes(file: h5py.File, ids: np.ndarray, ends: np.ndarray, good: np.ndarray) -> list[np.ndarray]:
+    """Return the spike times of every good unit; all units lie one after the other, `ends` says where each ends."""
+    times = read(file, "units/spike_times", KIND)
+    edges = np.concatenate([[0], ends]).astype(np.int64)
+    if (np.diff(edges) < 0).any() or edges[-1] != len(times):
+        raise ValueError(
+            f"{file.filename}: units/spike_times_index does not cut its {len(times)} spike times into {len(ids)} units "
+            f"(it ends at {edges[-1]}); download it again."
+        )
+    spikes = [times[edges[k] : edges[k + 1]] for k in np.flatnonzero(good)]
+    for unit, found in zip(ids[good], spikes, strict=True):
+        if not (np.diff(found) >= 0).all():  # NaN included
+            raise ValueError(
+                f"{file.filename}: the spike times of unit {unit} do not ascend, or hold NaN; download it again."
+            )
+    return spikes
+
+
 def _good_units(file: h5py.File, choices: SpikeChoices) -> tuple[np.ndarray, np.ndarray]:
     """Return which units pass, and the structure of every unit: (unit,), (unit,)."""
-    channel = read(file, f"{ELECTRODES}/id", KIND)
-    peak = read(file, "units/peak_channel_id", KIND)
+    channel, location, valid = read_columns(
+        file, ELECTRODES, ("id", "location", "valid_data"), KIND, words=("location",)
+    )
+    columns = ("id", "peak_channel_id", "quality", *QUALITY)
+    _, peak, quality, presence, violations, cutoff = read_columns(
+        file, "units", columns, KIND, words=("quality",)
+    )
     place = {int(id_): row for row, id_ in enumerate(channel)}
     rows = np.array([place.get(int(id_), -1) for id_ in peak], np.int64)
-    location = texts(read(file, f"{ELECTRODES}/location", KIND))
-    structure = np.where(rows >= 0, location[rows], "")
+    if not len(channel):
+        raise ValueError(f"{file.filename}: {ELECTRODES} has no rows; download it again.")
+    structure = np.where(rows >= 0, texts(location)[rows], "")
     inside = ~np.isin(structure, ("", "None"))
-    valid = read(file, f"{ELECTRODES}/valid_data", KIND)[rows] & (rows >= 0)
-    good = texts(read(file, "units/quality", KIND)) == "good"
-    good &= inside & valid.astype(bool)
-    good &= read(file, "units/presence_ratio", KIND) >= choices.presence_ratio
-    good &= read(file, "units/isi_violations", KIND) <= choices.isi_violations
-    good &= read(file, "units/amplitude_cutoff", KIND) <= choices.amplitude_cutoff
+    good = (texts(quality) == "good") & inside & valid.astype(bool)[rows] & (rows >= 0)
+    good &= presence >= choices.presence_ratio
+    good &= violations <= choices.isi_violations
+    good &= cutoff <= choices.amplitude_cutoff
     return good, structure
 
 
 def _presentations(file: h5py.File) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Return frame, start and stop of every valid presentation in the order of time, and how many were invalid."""
     name = "frame" if "frame" in file[SCENES] else "Image"  # its name before allensdk renames columns
-    frame = read(file, f"{SCENES}/{name}", KIND).astype(np.float64)
-    start, stop = (read(file, f"{SCENES}/{edge}_time", KIND) for edge in ("start", "stop"))
+    frame, start, stop = read_columns(file, SCENES, (name, "start_time", "stop_time"), KIND, words=(name,))
+    frame = as_numbers(file, f"{SCENES}/{name}", frame)
     valid = np.ones(len(frame), bool)
     for first, last in _invalid_times(file):
         valid &= (stop < first) | (start > last)
@@ -115,10 +136,10 @@ def _invalid_times(file: h5py.File) -> list[tuple[float, float]]:
     """Return the times at which stimuli are marked invalid."""
     if INVALID not in file:
         return []
-    ends, said, starts, stops = (
-        read(file, f"{INVALID}/{column}", KIND)
-        for column in ("tags_index", "tags", "start_time", "stop_time")
-    )
+    ends, starts, stops = read_columns(file, INVALID, ("tags_index", "start_time", "stop_time"), KIND)
+    if not len(ends):
+        return []
+    said = read(file, f"{INVALID}/tags", KIND, words=True)
     tags = [[text(tag) for tag in part] for part in np.split(said, ends.astype(np.int64)[:-1])]
     edges = zip(starts, stops, strict=True)
     return [edge for edge, names in zip(edges, tags, strict=True) if INVALID_TAG in names]
@@ -128,7 +149,7 @@ def _running_speed(file: h5py.File) -> tuple[np.ndarray, np.ndarray]:
     group = "processing/running/running_speed"
     if group not in file:
         return np.empty(0), np.empty(0)
-    times, speed = (read(file, f"{group}/{name}", KIND) for name in ("timestamps", "data"))
+    times, speed = read_columns(file, group, ("timestamps", "data"), KIND)
     return times, speed.astype(np.float64)
 
 

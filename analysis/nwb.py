@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import h5py
 import numpy as np
 
 from study.files import require_file
+
+NUMBERS = "biuf"  # numpy's kinds: truth values, integers, floats
 
 
 @contextlib.contextmanager
@@ -46,7 +48,14 @@ def _cause(error: OSError) -> str:
     return "it is no HDF5 file" if "signature not found" in text else text
 
 
-def read(file: h5py.File, name: str, kind: str, hint: str = "check the file and --source") -> np.ndarray:
+def read(
+    file: h5py.File,
+    name: str,
+    kind: str,
+    hint: str = "check the file and --source",
+    axes: int | None = 1,
+    words: bool = False,
+) -> np.ndarray:
     """Return a dataset.
 
     Parameters
@@ -58,16 +67,73 @@ def read(file: h5py.File, name: str, kind: str, hint: str = "check the file and 
         What the file should be, for the message.
     hint : str
         What to do where it is not, for the message.
+    axes : int, optional
+        How many there have to be; None allows any.
+    words : bool
+        Whether it holds text, not numbers.
 
     Raises
     ------
     ValueError
-        If there is no such dataset.
+        If there is no such dataset, or it holds something else.
     """
     if name not in file or not isinstance(file[name], h5py.Dataset):
         raise ValueError(f"{file.filename} has no {name}, so it is not {kind}; {hint}.")
-    values: np.ndarray = file[name][()]
+    found = file[name]
+    if axes is not None and found.ndim != axes:
+        needed = f"{axes} axis is" if axes == 1 else f"{axes} axes are"
+        raise ValueError(
+            f"{file.filename}: {name} has the shape {found.shape}, but {needed} needed; download it again."
+        )
+    if not words and found.dtype.kind not in NUMBERS:
+        raise ValueError(f"{file.filename}: {name} holds {found.dtype}, not numbers; download it again.")
+    values: np.ndarray = found[()]
     return values
+
+
+def read_columns(
+    file: h5py.File, group: str, names: Sequence[str], kind: str, words: Collection[str] = ()
+) -> list[np.ndarray]:
+    """Return columns of one table, all of the same length.
+
+    Parameters
+    ----------
+    file : h5py.File
+    group : str
+        Path of the table inside the file.
+    names : sequence of str
+        Of the columns.
+    kind : str
+        What the file should be, for the message.
+    words : collection of str
+        Which of the columns hold text.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, holds something else, or is longer than another.
+    """
+    columns = [read(file, f"{group}/{name}", kind, words=name in words) for name in names]
+    if len(set(map(len, columns))) > 1:
+        lengths = ", ".join(f"{name} {len(c)}" for name, c in zip(names, columns, strict=True))
+        raise ValueError(
+            f"{file.filename}: the columns of {group} have different lengths ({lengths}); download it again."
+        )
+    return columns
+
+
+def as_numbers(file: h5py.File, name: str, values: np.ndarray) -> np.ndarray:
+    """Return a column that may hold its numbers as text, as numbers.
+
+    Raises
+    ------
+    ValueError
+        If a text is no number.
+    """
+    try:
+        return np.asarray(values.astype(np.float64))
+    except ValueError as error:
+        raise ValueError(f"{file.filename}: {name} holds text ({error}); download it again.") from error
 
 
 def read_whole_number(file: h5py.File, *names: str) -> int:

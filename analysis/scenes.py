@@ -118,7 +118,7 @@ def read_full_scenes(path: str | Path) -> np.ndarray:
     with open_nwb(path) as file:
         name = "stimulus/templates/natural_scenes_image_stack/data"
         kind = "a 2-photon session of the Allen Brain Observatory (NWB 1) with natural scenes"
-        scenes = read(file, name, kind, "give another file with --nwb, or none")
+        scenes = read(file, name, kind, "give another file with --nwb, or none", axes=3)
     if scenes.shape != (N_SCENES, *FULL_SCENE):
         raise ValueError(
             f"{path}: the scenes have the shape {scenes.shape}; {(N_SCENES, *FULL_SCENE)} is needed."
