@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
+import h5netcdf
 import numpy as np
 import xarray as xr
+from xarray.backends import H5NetCDFStore
 
 from study.files import replacing, require_file
 
@@ -21,18 +24,26 @@ def write_groups(path: str | Path, groups: Mapping[str, xr.Dataset]) -> None:
     path : path
     groups : mapping of group name to dataset
         "/" is the root group.
+
+    Raises
+    ------
+    OSError
+        If the disk is full.
     """
-    with replacing(path) as temporary:
-        temporary.unlink()
+    # In memory first, compressed: HDF5 ends Python with a segmentation fault where a disk is full.
+    content = io.BytesIO()
+    with h5netcdf.File(content, "w") as file:
         for name, dataset in groups.items():
             big = {v: COMPRESSION for v in dataset.data_vars if dataset[v].size > 1000}
-            dataset.to_netcdf(
-                temporary,
-                mode="a" if temporary.exists() else "w",
-                group=None if name == "/" else name,
-                engine="h5netcdf",
-                encoding=big,
-            )
+            group = file if name == "/" else file.create_group(name)
+            dataset.dump_to_store(H5NetCDFStore(group), encoding=big)
+    with replacing(path) as temporary:
+        try:
+            temporary.write_bytes(content.getbuffer())
+        except OSError as error:
+            raise OSError(
+                f"{path} could not be written: {error.strerror}; free some space there or choose another disk."
+            ) from error
 
 
 def read_group(path: str | Path, what: str, hint: str, group: str = "/") -> xr.Dataset:

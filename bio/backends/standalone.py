@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
+import errno
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -56,6 +58,7 @@ def run_standalone(job: Job, toolchain: Toolchain) -> Iterator[Batch]:
     """
     with (
         tempfile.TemporaryDirectory(prefix="bio-standalone-") as folder,
+        space_named(folder),
         standalone_device(toolchain.device, toolchain.preferences()),
     ):
         project = generate(job, Path(folder))
@@ -66,6 +69,26 @@ def run_standalone(job: Job, toolchain: Toolchain) -> Iterator[Batch]:
                 yield from pool.map(program.run_batch, range(len(job.batches)))
         finally:
             program.stop()
+
+
+@contextlib.contextmanager
+def space_named(folder: str) -> Iterator[None]:
+    """Say which disk is full: numpy tells how many values it wrote instead, and Python names no remedy.
+
+    Raises
+    ------
+    ValueError
+        For an error of writing within the block for want of space.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) and not str(error).endswith(" written"):
+            raise
+        raise ValueError(
+            f"the simulation's files could not be written ({error}): is the disk that holds {folder} full? Free some space or "
+            "choose another disk with TMPDIR."
+        ) from error
 
 
 def make_program(project: Project, job: Job, toolchain: Toolchain, path: Path) -> Path:

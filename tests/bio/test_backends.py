@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import os
 import re
 import subprocess
@@ -11,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bio.backends import cpp_standalone, program
+from bio.backends import cpp_standalone, program, standalone
 from bio.backends.compilation import run_commands
 from bio.backends.program import check_output
 from bio.backends.project import NOISE_SEED, capacity, generate, standalone_device
@@ -220,6 +221,27 @@ def test_a_full_disk_during_the_build(tmp_path, cache, monkeypatch):
     ):
         simulate_tiny()
     assert entries(cache) == []
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("8 requested and 3 written"), OSError(errno.ENOSPC, "No space left on device")]
+)
+def test_a_full_disk_while_arrays_are_written(cache, monkeypatch, error):
+    """What numpy says of a short write has no errno."""
+
+    def full(job, folder):
+        raise error
+
+    monkeypatch.setattr(standalone, "generate", full)
+    with pytest.raises(
+        ValueError, match=r"could not be written .*(3 written|No space).* is the disk .* full\? .*TMPDIR"
+    ):
+        simulate_tiny()
+
+
+def test_other_errors_of_files_stay_what_they_are():
+    with pytest.raises(PermissionError, match="not yours"), standalone.space_named("here"):
+        raise PermissionError(errno.EACCES, "not yours")
 
 
 def test_what_the_compiler_says_is_passed_on(tmp_path):
