@@ -24,6 +24,7 @@ NO_LIMIT = "none"
 RAW = tuple(name for name in SOURCES if name.startswith(("allen", "dandi")))
 # Options that only some sources know: (option, its sources). Given to another source they would do nothing.
 ONLY = {
+    "gray": (AUTO, "sites", "session", *RAW),
     "all_sites": ("sites",),
     "lag": ("session", "allen-2p", "dandi-2p"),
     "session": ("session", "allen-2p", "allen-neuropixels"),
@@ -54,7 +55,9 @@ def add(commands: Any) -> None:
     """Add this command to the parser."""
     parser = commands.add_parser("record", help="write a recording, real where one is found, else simulated")
     parser.add_argument("--source", default=AUTO, help=f"{AUTO} (default), {', '.join(SOURCES)}")
-    parser.add_argument("--gray", action="store_true", help="keep the gray screen as a stimulus (frame -1)")
+    parser.add_argument(
+        "--gray", action="store_const", const=True, help="keep the gray screen as a stimulus (frame -1)"
+    )
     parser.add_argument(
         "--all-sites",
         action="store_const",
@@ -183,12 +186,12 @@ def choices_of(arguments: argparse.Namespace) -> Choices:
                 f"--{name.replace('_', '-')} means nothing to --source {source}, only to {', '.join(ONLY[name])}; "
                 "leave it out, or name another source."
             )
-    raw = _raw(source, given, arguments.gray) if source in RAW else RawChoices()
+    raw = _raw(source, given, given.get("gray", False)) if source in RAW else RawChoices()
     session = given.get("session", [ITEM])
     if source not in RAW and len(session) > 1:
         raise ValueError(f"--session was given {len(session)} names; --source {source} takes one.")
     return Choices(
-        gray=arguments.gray,
+        gray=given.get("gray", False),
         lag=given.get("lag", 1),
         session=session[0],
         stimuli=arguments.stimuli,

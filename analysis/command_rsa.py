@@ -26,11 +26,12 @@ from analysis.model_rdms import (
     save_rdms,
 )
 from analysis.noise import COVARIANCES
+from analysis.presentations import BLANK
 from analysis.rdm import MIN_IMAGES, SILENT_RULES
 from analysis.recording_file import Recording, load_recording
 from analysis.rsa import analyse
 from analysis.rsa_choices import RsaChoices
-from analysis.scenes import find_scenes
+from analysis.scenes import find_scenes, with_gray
 from analysis.selection import CHOOSERS
 from analysis.sidecar import command_facts, save_sidecar, sidecar_path
 from analysis.simulated_source import NOTICE
@@ -218,12 +219,17 @@ def load_images(path: Path, recording: Recording) -> tuple[np.ndarray, np.ndarra
     Raises
     ------
     ValueError
-        If the stimuli are latents, other stimuli than the recording's, or stand-ins beside a real recording.
+        If the stimuli are latents, in colour, other stimuli than the recording's, or stand-ins beside a real recording.
     """
     stimuli = load_stimuli(path)
     if stimuli.kind != "image":
         raise ValueError(
             f"--images {path} holds latents; give the images, made by `python -m analysis stimuli`."
+        )
+    if stimuli.values.ndim != 3:
+        raise ValueError(
+            f"--images {path} holds images of the shape {stimuli.values.shape[1:]}, but baselines are of gray images (y, x), "
+            "as the mice saw them; give the gray ones, made by `python -m analysis stimuli`."
         )
     stand_in = stimuli.attributes.get("simulated") == "true"
     if stand_in and not recording.simulated:
@@ -241,12 +247,12 @@ def _scenes(stimuli: Stimuli, order: np.ndarray) -> np.ndarray | None:
     shown = stimuli.stimulus[order]
     if (
         scenes is None
-        or shown.min() < 0
+        or shown.min() < BLANK
         or shown.max() >= len(scenes)
         or stimuli.attributes.get("fit") is None
     ):
         return None
-    return scenes[shown]
+    return with_gray(scenes)[shown]  # the blank's number, -1, is the index of the last
 
 
 def _tell(rows: list[Row], recording: Recording, path: Path) -> None:

@@ -37,6 +37,11 @@ def add(commands: Any) -> None:
         metavar="FILE",
         help="take the scenes at full resolution from this 2-photon session",
     )
+    parser.add_argument(
+        "--gray",
+        action="store_true",
+        help="add the gray screen as stimulus -1, for recordings made with `record --gray`",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="stimuli.nc")
     parser.set_defaults(handler=handle)
 
@@ -44,7 +49,9 @@ def add(commands: Any) -> None:
 def handle(arguments: argparse.Namespace) -> None:
     """Write the stimuli file."""
     stimuli = scene_stimuli(
-        SceneChoices(arguments.size, arguments.fit, arguments.view, arguments.luminance, arguments.nwb)
+        SceneChoices(
+            arguments.size, arguments.fit, arguments.view, arguments.luminance, arguments.nwb, arguments.gray
+        )
     )
     save_stimuli(stimuli, arguments.out)
     if stimuli.attributes["simulated"] == "true":

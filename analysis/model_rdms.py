@@ -12,6 +12,7 @@ import xarray as xr
 
 from analysis.baselines import BASELINES, baseline_patterns
 from analysis.layer_parts import SPLITS, layer_parts, window_text
+from analysis.presentations import BLANK
 from analysis.rdm import is_silent
 from analysis.recording_file import RDM_DIMS
 from analysis.trial_rdm import TRIAL_DISTANCES, Distance, trial_rdm
@@ -25,6 +26,7 @@ BASELINE = "baseline"
 IMAGE_LAYER = "image"
 CONTROL = "untrained"  # a variant whose name contains this is an untrained twin
 SEED = re.compile(r"seed-\d+")
+GRAY_HINT = f" (the gray screen, {BLANK}, is added by `python -m analysis stimuli --gray`)"
 FILE_DIMS = ("model", *RDM_DIMS[1:])
 
 
@@ -167,12 +169,14 @@ def _decoded_image(path: str | Path) -> np.ndarray | None:
 def match_stimuli(ids: np.ndarray, wanted: np.ndarray, path: str | Path) -> np.ndarray:
     """Return the rows that bring `ids` into the order of `wanted`.
 
+    The blank is no image: where it is not wanted it is left out.
+
     Raises
     ------
     ValueError
-        Unless both hold the same ids.
+        Unless both hold the same ids, but for the blank.
     """
-    missing, extra = np.setdiff1d(wanted, ids), np.setdiff1d(ids, wanted)
+    missing, extra = np.setdiff1d(wanted, ids), np.setdiff1d(ids, [*wanted, BLANK])
     if len(missing) or len(extra):
         counts = f"{len(missing)} of the recording's are missing" + (
             f" (first: {missing[0]})" if len(missing) else ""
@@ -180,7 +184,7 @@ def match_stimuli(ids: np.ndarray, wanted: np.ndarray, path: str | Path) -> np.n
         counts += f", {len(extra)} are not in the recording" + (f" (first: {extra[0]})" if len(extra) else "")
         raise ValueError(
             f"{path} and the recording hold different stimuli: {counts}; show the network the stimuli that were "
-            "recorded."
+            f"recorded{GRAY_HINT if BLANK in missing else ''}."
         )
     position = {int(id_): row for row, id_ in enumerate(ids)}
     return np.array([position[int(id_)] for id_ in wanted])

@@ -83,9 +83,10 @@ class Recording:
 
     def _check_matrices(self) -> None:
         for site, matrix in zip(self.site, self.dissimilarity, strict=True):
-            if np.isnan(matrix).any():
+            if not np.isfinite(matrix).all():
+                kind = "NaN" if np.isnan(matrix).any() else "infinite"
                 raise ValueError(
-                    f"the dissimilarity of site {site} holds {int(np.isnan(matrix).sum())} NaN values; drop the site, "
+                    f"the dissimilarity of site {site} holds {int((~np.isfinite(matrix)).sum())} {kind} values; drop the site, "
                     "the units without a response, or the stimuli that all units answer alike (of `record`: a longer window or bin, "
                     "--areas without the site's, or a larger --min-units)."
                 )
@@ -116,6 +117,12 @@ class Recording:
         if self.units is None and len(self.site) > 1:
             raise ValueError(
                 f"the response of {len(self.site)} sites needs units, which say what belongs to which site."
+            )
+        wild = np.isinf(self.response).any(axis=(0, 1))
+        if wild.any():
+            raise ValueError(
+                f"{int(wild.sum())} of {n_units} units have infinite responses (first: unit {np.flatnonzero(wild)[0]}); drop "
+                "these units, or put NaN where a trial is missing."
             )
         bad = np.isnan(self.response).all(axis=1).any(axis=0)
         if bad.any():

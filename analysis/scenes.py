@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from analysis.nwb import open_nwb, read
-from analysis.screen import FULL_SCENE, view
+from analysis.presentations import BLANK
+from analysis.screen import FULL_SCENE, GRAY, view
 from study.commands import unknown
 from study.provenance import provenance
 from study.stimuli import Stimuli
@@ -126,6 +127,11 @@ def read_full_scenes(path: str | Path) -> np.ndarray:
     return np.asarray(scenes / 255.0)
 
 
+def with_gray(images: np.ndarray) -> np.ndarray:
+    """Return images (image, y, x) and the gray screen after them, so that the index -1 is that of its frame number."""
+    return np.concatenate([images, np.full((1, *images.shape[1:]), GRAY)])
+
+
 def match_means(images: np.ndarray) -> np.ndarray:
     """Return images (image, y, x) moved to the mean luminance of all of them; what leaves [0, 1] is cut off."""
     return np.clip(images - images.mean(axis=(1, 2), keepdims=True) + images.mean(), 0, 1)
@@ -160,6 +166,8 @@ class SceneChoices:
         One of `LUMINANCE`; done last, on what the network is shown.
     nwb : path, optional
         Take the scenes at full resolution from this session.
+    gray : bool
+        Add the gray screen between scenes as stimulus -1, whatever the other choices.
     """
 
     size: int = 32
@@ -167,6 +175,7 @@ class SceneChoices:
     view: str = "scene"
     luminance: str = "as-is"
     nwb: Path | None = None
+    gray: bool = False
 
 
 def show(scenes: np.ndarray, choices: SceneChoices) -> np.ndarray:
@@ -178,16 +187,22 @@ def show(scenes: np.ndarray, choices: SceneChoices) -> np.ndarray:
 
 
 def scene_stimuli(choices: SceneChoices = SceneChoices()) -> Stimuli:
-    """Return the scenes as stimuli, numbered 0 to 117; stand-ins where the Allen scenes are not at hand."""
+    """Return the scenes as stimuli, numbered 0 to 117, and the gray screen where asked for, numbered -1.
+
+    Stand-ins where the Allen scenes are not at hand.
+    """
     scenes = find_scenes() if choices.nwb is None else read_full_scenes(choices.nwb)
     simulated = scenes is None
     images = show(stand_in_scenes() if scenes is None else scenes, choices)
+    frames = np.arange(N_SCENES)
+    if choices.gray:
+        images, frames = with_gray(images), np.append(frames, BLANK)
     config = {k: v for k, v in dataclasses.asdict(choices).items() if k != "nwb"}
     facts = provenance(config, {} if choices.nwb is None else {"scenes": choices.nwb})
     facts.update(
         simulated=str(simulated).lower(),
         source=STAND_IN if simulated else "Allen natural scenes",
         citation="" if simulated else (CITATION if choices.nwb is None else FULL_CITATION),
-        **{name: str(value) for name, value in config.items()},
+        **{name: str(value).lower() for name, value in config.items()},
     )
-    return Stimuli(images, np.arange(N_SCENES), attributes=facts)
+    return Stimuli(images, frames, attributes=facts)

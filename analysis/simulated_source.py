@@ -13,6 +13,7 @@ import numpy as np
 
 from analysis.baselines import N_BLOCKS
 from analysis.gabor import FREQUENCIES, N_ORIENTATIONS, gabor_energy
+from analysis.presentations import BLANK
 from analysis.rdm import dissimilarity
 from analysis.recording_file import Recording
 from analysis.trials import rdm_reliability
@@ -26,7 +27,7 @@ NOTICE = "SIMULATED V1: Gabor energy and Poisson spikes, no animal was recorded"
 
 
 def simulate(stimuli: Stimuli, seed: int = 0, stimuli_path: str | Path | None = None) -> Recording:
-    """Return a simulated recording of three sites.
+    """Return a simulated recording of three sites. The blank is left out: without energy there are no spikes.
 
     Parameters
     ----------
@@ -45,8 +46,14 @@ def simulate(stimuli: Stimuli, seed: int = 0, stimuli_path: str | Path | None = 
         raise ValueError(
             f"the simulated V1 needs images, but the stimuli are {stimuli.kind}s; give the images with --stimuli."
         )
+    if stimuli.values.ndim != 3:
+        raise ValueError(
+            f"the simulated V1 sees gray images (stimulus, y, x), but these have the shape {stimuli.values.shape}; give "
+            "those of `python -m analysis stimuli`."
+        )
     generator = np.random.default_rng(seed)
-    energy = gabor_energy(stimuli.values, max(1, stimuli.values.shape[1] // N_BLOCKS))
+    shown = stimuli.stimulus != BLANK
+    energy = gabor_energy(stimuli.values[shown], max(1, stimuli.values.shape[1] // N_BLOCKS))
     energy = energy.reshape(len(energy), len(FREQUENCIES), -1)
     matrices, ceilings, trials = [], [], []
     for bands in SITES.values():
@@ -63,7 +70,7 @@ def simulate(stimuli: Stimuli, seed: int = 0, stimuli_path: str | Path | None = 
     )
     return Recording(
         site=np.array(list(SITES)),
-        stimulus=np.asarray(stimuli.stimulus, np.int64),
+        stimulus=np.asarray(stimuli.stimulus, np.int64)[shown],
         dissimilarity=np.stack(matrices),
         ceiling=np.array(ceilings),
         n_cells=np.full(len(SITES), N_CELLS),

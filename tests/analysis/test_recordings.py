@@ -120,6 +120,10 @@ def site_with_a_row_of_ones() -> np.ndarray:
             {"dissimilarity": nan_site()},
             "site VISp_layer5 holds 11 NaN values; drop the site.*larger --min-units",
         ),
+        (
+            {"dissimilarity": np.where(np.eye(6, dtype=bool), np.inf, rdms(3, 6, 0, False))},
+            "site VISp_layer4 holds 6 infinite values; drop",
+        ),
         ({"dissimilarity": skewed_site()}, "site VISl_layer4: an RDM is not symmetric"),
         (
             {"dissimilarity": np.ones((3, 6, 6))},
@@ -255,6 +259,31 @@ def test_reliability():
     assert half_reliability(spearman_brown(0.3)) == pytest.approx(0.3)
     with pytest.raises(ValueError, match="1 repeat; at least 2"):
         rdm_reliability(noisy[:, :1])
+
+
+def test_infinite_responses_are_refused():
+    response = np.random.default_rng(0).standard_normal((6, 4, 9))
+    response[2, 1, 7] = np.inf
+    one_site = {"site": np.array(["a"]), "ceiling": np.ones(1), "n_cells": np.array([9])}
+    with pytest.raises(
+        ValueError, match=r"1 of 9 units have infinite responses \(first: unit 7\); drop these units, or"
+    ):
+        recording(dissimilarity=rdms(1, 6, 0, False), response=response, **one_site)
+
+
+def test_the_simulated_v1_is_not_shown_the_blank(tmp_path, capsys):
+    pictures, ids = images(9), np.array([-1, *range(8)])
+    pictures[0] = 127 / 255
+    save_stimuli(Stimuli(pictures, ids), tmp_path / "stimuli.nc")
+    arguments = ["record", "--source", "simulated", "--stimuli", str(tmp_path / "stimuli.nc")]
+    assert main([*arguments, "--out", str(tmp_path / "r.nc")]) == 0
+    made = load_recording(tmp_path / "r.nc")
+    assert made.stimulus.tolist() == list(range(8))
+    np.testing.assert_array_equal(
+        made.dissimilarity, simulate(Stimuli(pictures[1:], np.arange(8))).dissimilarity
+    )
+    assert main([*arguments, "--gray", "--out", str(tmp_path / "r.nc")]) == 2
+    assert "--gray means nothing to --source simulated" in capsys.readouterr().err
 
 
 def test_simulated_v1_is_seeded_reliable_and_marked(tmp_path, capsys):

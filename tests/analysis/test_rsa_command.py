@@ -179,6 +179,37 @@ def test_other_stimuli_are_refused(folder, capsys):
     assert match_stimuli(np.array([3, 1, 2]), np.array([1, 2, 3]), "x").tolist() == [1, 2, 0]
 
 
+def test_the_blank_is_compared_where_it_was_kept_and_left_out_elsewhere(folder, capsys):
+    pictures, ids = images(8), np.array([3, 1, 2, 0, -1, 4, 5, 6])
+    pictures[ids == -1] = 127 / 255
+    save_stimuli(Stimuli(pictures, ids, attributes={"simulated": "true"}), folder / "gray.nc")
+    made = load_recording(folder / "recording.nc")
+    kept = dataclasses.replace(made, stimulus=np.array([-1, *range(7)]))
+    save_recording(kept, folder / "kept.nc")
+    choices = ["--images", str(folder / "gray.nc"), "--baselines", "pixels", "gabor"]
+    assert rsa(folder, *choices, recorded="kept.nc") == 0
+    rows = {row.layer: row for row in load_table(folder / "rsa.csv") if row.layer in ("pixels", "gabor")}
+    assert (rows["pixels"].n_images, rows["pixels"].n_silent) == (7, 1)  # a flat image has no correlation
+    assert rows["gabor"].n_images == 8
+    cut = made.dissimilarity[:, 1:, 1:]
+    without = dataclasses.replace(made, stimulus=np.arange(7), dissimilarity=cut, response=made.response[1:])
+    save_recording(without, folder / "without.nc")
+    assert rsa(folder, *choices, recorded="without.nc") == 0
+    assert {row.n_images for row in load_table(folder / "rsa.csv")} == {7}
+    assert rsa(folder, "--images", str(folder / "stimuli.nc"), recorded="kept.nc") == 2
+    assert "(the gray screen, -1, is added by `python -m analysis stimuli --gray`)" in capsys.readouterr().err
+
+
+def test_images_in_colour_are_refused(folder, capsys):
+    coloured = Stimuli(np.ones((8, 32, 32, 3)) / 2, np.arange(8), attributes={"simulated": "true"})
+    save_stimuli(coloured, folder / "colour.nc")
+    assert rsa(folder, "--images", str(folder / "colour.nc")) == 2
+    assert "(32, 32, 3), but baselines are of gray images (y, x)" in capsys.readouterr().err
+    argv = ["record", "--source", "simulated", "--stimuli", str(folder / "colour.nc")]
+    assert main([*argv, "--out", str(folder / "r.nc")]) == 2
+    assert "the simulated V1 sees gray images" in capsys.readouterr().err
+
+
 def test_stand_ins_beside_a_real_recording_are_refused(folder, capsys):
     made = load_recording(folder / "recording.nc")
     real = dataclasses.replace(made, attributes={**made.attributes, "simulated": "false"})

@@ -46,6 +46,18 @@ def test_stand_ins_are_marked(monkeypatch, tmp_path, capsys):
     np.testing.assert_array_equal(again.values, stimuli.values)
 
 
+def test_the_gray_screen_comes_last_and_stays_as_it_was(monkeypatch, tmp_path):
+    monkeypatch.setattr(scenes, "find_scenes", lambda: None)
+    out = ["--luminance", "contrast-normalised", "--out", str(tmp_path / "s.nc")]
+    assert main(["stimuli", "--size", "16", "--gray", *out]) == 0
+    stimuli = load_stimuli(tmp_path / "s.nc")
+    assert stimuli.stimulus.tolist() == [*range(118), -1]
+    assert (stimuli.values[-1] == 127 / 255).all()
+    assert stimuli.attributes["gray"] == "true"
+    without = scene_stimuli(SceneChoices(16, luminance="contrast-normalised"))
+    np.testing.assert_array_equal(without.values, stimuli.values[:-1])
+
+
 def test_scenes_are_gray_values_from_0_to_1(monkeypatch):
     from study import images, manifest
 
