@@ -64,7 +64,8 @@ def make_synapses(
         Whether a stimulus begins from rest, so that nothing fired before its onset may arrive after it.
     """
     unit, text = level.current_unit, synapse_text(projection.connection)
-    learned, clock = weights(projection.connection), projection.target.clock
+    clock = projection.target.clock
+    learned = si_current(weights(projection.connection), population)
     kernel = brian2.NeuronGroup(
         learned.size,
         f"weight : {unit} (constant)",
@@ -72,7 +73,7 @@ def make_synapses(
         name=f"{projection.name}_kernel",
         namespace={},
     )
-    kernel.variables["weight"].set_value(si_current(learned, population))
+    kernel.variables["weight"].set_value(learned)
     late = projection.late and not level.latency_steps
     delays = {path.name: _delay(path, timing, late) for path in level.pathways}
     period = timing.per_step * timing.period_steps if reset else 0

@@ -90,6 +90,9 @@ def generate(job: Job, folder: Path) -> Project:
     device.clocks = sorted(device.clocks, key=lambda clock: clock.name)
     device.build(directory=str(sources), compile=False, run=False)
     shutil.move(sources / DATA, data)
+    device.static_arrays.clear()  # they are files now, and so are the weights: while the program runs, Python need not hold them
+    for kernel in built.kernels.values():
+        device.array_cache[kernel.variables["weight"]] = None
     return Project(sources, data, built)
 
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import brian2
 import numpy as np
 import pytest
 
@@ -17,6 +18,7 @@ from bio.backends.compilation import run_commands
 from bio.backends.program import check_output
 from bio.backends.project import NOISE_SEED, capacity, generate, standalone_device
 from bio.build_cache import entries, project_key
+from bio.connectivity import weights
 from bio.levels import find_level
 from bio.modifiers import Modifiers, modify_level
 from bio.presentation import Presentation
@@ -101,6 +103,17 @@ def test_one_unit_has_its_drive_in_a_file_too(tmp_path, drive):
         project = generate(job_of(network, "exact", 2), tmp_path)
     assert f"{drive}" not in (project.sources / "main.cpp").read_text().replace(" ", "")
     assert np.fromfile(project.data / "_static_array__array_readout_I_drive").tolist() == [drive]
+
+
+def test_weights_leave_python_for_the_files_that_the_program_reads(tmp_path):
+    network = critic(np.random.default_rng(0))
+    with standalone_device("cpp_standalone", {}):
+        project = generate(job_of(network, "exact", 2), tmp_path)
+        assert not brian2.get_device().static_arrays
+        kernel = project.built.kernels["dense1"].variables["weight"]
+        assert brian2.get_device().array_cache[kernel] is None
+    stored = np.fromfile(project.data / "_static_array__array_dense1_kernel_weight")
+    np.testing.assert_array_equal(stored, weights(network.layers[2].connection))
 
 
 def test_how_many_stimuli_a_program_is_for():
