@@ -38,6 +38,7 @@ ONLY = {
     "bin_frames": ("allen-2p", "dandi-2p"),
     "window_ms": ("allen-neuropixels", "dandi-neuropixels"),
     "bin_ms": ("allen-neuropixels", "dandi-neuropixels"),
+    "window_reliability": RAW,
     "presence_ratio": ("allen-neuropixels", "dandi-neuropixels"),
     "isi_violations": ("allen-neuropixels", "dandi-neuropixels"),
     "amplitude_cutoff": ("allen-neuropixels", "dandi-neuropixels"),
@@ -126,6 +127,12 @@ def _add_responses(parser: Any) -> None:
     )
     group.add_argument(
         "--bin-ms", type=float, metavar="MS", help="Neuropixels: one site for every MS of the window"
+    )
+    group.add_argument(
+        "--window-reliability",
+        type=float,
+        metavar="R",
+        help="with bins: their sum over the longest run whose median split-half r is R or more, area by area (usual 0.3)",
     )
     group.add_argument("--running", choices=STATES, help="trials that count (default all)")
     group.add_argument(
@@ -230,6 +237,7 @@ def _raw(source: str, given: dict[str, Any], gray: bool) -> RawChoices:
         ),
         z_score=given.get("z_score", False),
         units=units,
+        window_reliability=given.get("window_reliability"),
     )
 
 
@@ -269,7 +277,7 @@ def handle(arguments: argparse.Namespace) -> None:
 
 def _say(recording: Recording, path: Path) -> None:
     facts = recording.attributes
-    for name in ("response", "units", "quality", "blanks", "remark"):
+    for name in ("response", "reliable_window", "units", "quality", "blanks", "remark"):
         if name in facts and "units" in facts:
             print(f"{name}: {facts[name]}")
     n_sites, n_stimuli, n_bins = len(recording.site), len(recording.stimulus), len(set(recording.window))

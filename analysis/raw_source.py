@@ -16,6 +16,7 @@ from analysis.allensdk_cache import default_cache, fetch_2p, fetch_neuropixels
 from analysis.imaging import ImagingChoices, imaging_population
 from analysis.population import Population, pool
 from analysis.recording_file import Recording
+from analysis.reliable_window import in_reliable_window
 from analysis.spikes import SpikeChoices, spike_population
 from analysis.trials import trial_recording
 from analysis.unit_choice import UnitChoices, choose_units
@@ -50,6 +51,8 @@ class RawChoices:
         Z-score every unit over stimuli before RDMs are made.
     units : UnitChoices, optional
         By default all areas and the usual reliability of the method.
+    window_reliability : float, optional
+        Add up the longest run of bins whose median reliability is at least this, area by area; see `reliable_window`.
     """
 
     nwb: tuple[Path, ...] = ()
@@ -62,10 +65,12 @@ class RawChoices:
     spikes: SpikeChoices = dataclasses.field(default_factory=SpikeChoices)
     z_score: bool = False
     units: UnitChoices | None = None
+    window_reliability: float | None = None
 
     def __post_init__(self) -> None:
         if self.reader not in READERS:
             raise unknown("reader", self.reader, READERS)
+        self._check_window()
         given = (*self.nwb, *self.sessions)
         twice = [name for k, name in enumerate(given) if name in given[:k]]
         if twice:
@@ -81,6 +86,18 @@ class RawChoices:
         if self.events and len(self.events) != len(self.nwb):
             raise ValueError(
                 f"{len(self.events)} files of events for {len(self.nwb)} NWB files; give one for each."
+            )
+
+    def _check_window(self) -> None:
+        least = self.window_reliability
+        if least is None:
+            return
+        if not -1 <= least <= 1:
+            raise ValueError(f"the least reliability of a bin is {least:g}; allowed is -1 to 1, usual 0.3.")
+        if self.imaging.bin_frames is None and self.spikes.bin_ms is None:
+            raise ValueError(
+                f"a window of reliable bins (--window-reliability {least:g}) needs bins; give --bin-ms (Neuropixels, "
+                "usual 10) or --bin-frames (2-photon)."
             )
 
 
@@ -166,7 +183,11 @@ def _recording(
     method = "neuropixels" if source.endswith("neuropixels") else "2p"
     chosen = choices.units or UnitChoices(reliability=RELIABILITY[method])
     population, said = choose_units(pool(parts), chosen)  # by the whole window: all bins have the same units
-    population = population.in_bins()
+    windows = ""
+    if choices.window_reliability is None:
+        population = population.in_bins()
+    else:
+        population, windows = in_reliable_window(population, choices.window_reliability)
     made: Any = choices.spikes if method == "neuropixels" else choices.imaging
     config = {
         "source": source,
@@ -174,10 +195,13 @@ def _recording(
         "response": dataclasses.asdict(made),
         "units": dataclasses.asdict(chosen),
         "z_score": choices.z_score,
+        "window_reliability": choices.window_reliability,
     }
     facts = provenance(config, {f"recording_{k}": path for k, path in enumerate(paths)})
     facts.update(source=source, simulated="false", citation=citation, distance="correlation")
     facts.update(population.notes, units=said, gray=str(made.gray).lower(), response=_said(method, choices))
+    if windows:
+        facts["reliable_window"] = f"median r of {choices.window_reliability:g} or more: {windows}"
     facts["choices"] = json.dumps(config)
     response = population.response.astype(np.float32)
     return trial_recording(response, population.stimulus, population.units, facts, choices.z_score)
