@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,9 @@ from study.files import check_writable
 from study.responses import layer_names
 
 SHOWN = ("pixels", "gabor")  # baselines by default
+OTHER_ANIMALS = (
+    "other-animals"  # what animals share, and so a ceiling for what any model can have in common with all
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,15 +114,14 @@ def handle(arguments: argparse.Namespace) -> None:
     recording = load_recording(arguments.recording)
     if arguments.cell_class is not None:
         recording = split_sites(recording, arguments.cell_class)
-    neurons = {
-        site: select(recording.site_response(site), arguments.min_reliability)
-        for site in map(str, recording.site)
-    }
+        if recording.attributes["dropped_classes"]:
+            print(f"too few units: {recording.attributes['dropped_classes']}")
+    neurons = _neurons(recording, arguments.min_reliability)
     rows: list[EncodeRow] = []
-    for names, features, window in _features(arguments, recording):
-        for site, found in neurons.items():
+    for names, features, window, sites in _tasks(arguments, recording, neurons):
+        for site in sites:
             for protocol in arguments.protocols:
-                row = _row(names, features, window, recording, site, found, protocol, arguments)
+                row = _row(names, features, window, recording, site, neurons[site], protocol, arguments)
                 rows.append(row)
                 print(
                     f"{row.score:7.3f} (corrected {row.corrected:6.3f}, chance {row.chance:6.3f})  {protocol:14}"
@@ -135,6 +137,50 @@ def handle(arguments: argparse.Namespace) -> None:
     if recording.simulated:
         print(f"{NOTICE}.")
     print(f"{len(rows)} rows: {arguments.out}")
+
+
+def _neurons(recording: Recording, minimum: float) -> dict[str, Neurons]:
+    """Return the reliable units of every site; sites without any are left out, and named."""
+    found = {}
+    for site in map(str, recording.site):
+        response = recording.site_response(site)
+        try:
+            found[site] = select(response, minimum)
+        except ValueError as error:
+            if len(recording.site) == 1:
+                raise
+            print(f"{site} left out: {error}")
+    if not found:
+        raise ValueError(
+            f"no site has a unit with a reliability of {minimum:g} or more; lower --min-reliability."
+        )
+    return found
+
+
+def other_animals(neurons: Mapping[str, Neurons]) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield every animal's site, and the mean responses of all other animals' units there: (stimulus, unit).
+
+    Parameters
+    ----------
+    neurons : mapping
+        Of sites that were split by session, such as `VISp/715093703`.
+    """
+    for site in neurons:
+        place = site.rpartition("/")[0]
+        others = [n.mean for name, n in neurons.items() if name != site and name.rpartition("/")[0] == place]
+        if others:
+            yield site, np.concatenate(others, axis=1)
+
+
+def _tasks(
+    arguments: argparse.Namespace, recording: Recording, neurons: Mapping[str, Neurons]
+) -> Iterator[tuple[Names, np.ndarray, str, list[str]]]:
+    """Yield (names, features, window, sites) of all that is to be scored; models first, then what animals share."""
+    for names, features, window in _features(arguments, recording):
+        yield names, features, window, list(neurons)
+    if arguments.cell_class == "session":
+        for site, features in other_animals(neurons):
+            yield (f"{BASELINE}/{OTHER_ANIMALS}", "", "", OTHER_ANIMALS), features, "none", [site]
 
 
 def _features(arguments: argparse.Namespace, recording: Recording) -> Iterator[tuple[Names, np.ndarray, str]]:

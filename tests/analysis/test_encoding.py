@@ -21,6 +21,8 @@ from analysis.encoding import (
     select,
 )
 from analysis.recording_file import load_recording, save_recording
+from analysis.trials import trial_recording
+from analysis.units import make_units
 from study.files import sha256
 from study.responses import save_responses
 from study.stimuli import Stimuli, save_stimuli
@@ -188,7 +190,10 @@ def test_the_command_writes_the_table(folder, capsys):
     ("more", "text"),
     [
         ([], "there is nothing to compare; give --responses NAME=FILE"),
-        (["--images", "stimuli.nc", "--min-reliability", "2"], "no unit has a reliability of 2 or more"),
+        (
+            ["--images", "stimuli.nc", "--min-reliability", "2"],
+            "no site has a unit with a reliability of 2 or more",
+        ),
         (["--images", "stimuli.nc", "--shuffles", "-1"], "--shuffles is -1; allowed is 0 or more"),
         (["--responses", "critic.nc"], "--responses 'critic.nc' is not NAME=FILE"),
         (["--images", "none.nc"], "there is no file none.nc"),
@@ -226,6 +231,45 @@ def test_one_animal_at_a_time(folder, capsys):
     assert "huang-rsa     simV1_low/simV1 " in capsys.readouterr().out
     assert encode(folder, *images, "--cell-class", "session") == 2
     assert "says the session of none of its 300 units" in capsys.readouterr().err
+
+
+def test_other_animals_predict_what_animals_share(tmp_path, capsys):
+    """Two animals see through the same features, the third through its own, and a site elsewhere has one animal alone."""
+    generator = np.random.default_rng(0)
+    shared, own = generator.standard_normal((2, 40, 1, 4))
+    drive = [shared @ generator.standard_normal((4, 12)) for _ in range(2)] + [
+        own @ generator.standard_normal((4, 12))
+    ]
+    response = np.concatenate([*drive, drive[0]], axis=2) + generator.standard_normal((40, 12, 48))
+    facts = {"area": np.repeat(["VISp", "VISl"], [36, 12]), "session": np.repeat([1, 2, 3, 1], 12)}
+    made = trial_recording(
+        response, np.arange(40), make_units(48, facts), {"source": "test", "simulated": "false"}
+    )
+    save_recording(made, tmp_path / "recording.nc")
+    save_stimuli(Stimuli(images(40), np.arange(40)), tmp_path / "stimuli.nc")
+    more = ["--images", str(tmp_path / "stimuli.nc"), "--baselines", "pixels", "--protocols", "huang-ridge"]
+    assert encode(tmp_path, *more, "--cell-class", "session") == 0
+    with open(tmp_path / "encode.csv", newline="") as file:
+        found = {r["site"]: r for r in csv.DictReader(file) if r["model"] == "baseline/other-animals"}
+    assert list(found) == ["VISp/1", "VISp/2", "VISp/3"]
+    assert {row["n_units"] for row in found.values()} == {"24"}
+    score = {site: float(row["score"]) for site, row in found.items()}
+    assert min(score["VISp/1"], score["VISp/2"]) > 0.8
+    assert score["VISp/3"] < 0.3
+
+
+def test_a_site_without_reliable_units_is_left_out(folder, capsys):
+    made = load_recording(folder / "recording.nc")
+    noise = np.random.default_rng(0).standard_normal((12, 20, 100))
+    made.response[:, :, made.units.site == "simV1_low"] = noise
+    save_recording(made, folder / "recording.nc")
+    more = ["--images", str(folder / "stimuli.nc"), "--baselines", "pixels", "--protocols", "huang-rsa"]
+    assert encode(folder, *more, "--min-reliability", "0.9") == 0
+    told = capsys.readouterr().out
+    assert "simV1_low left out: no unit has a reliability of 0.9 or more (highest" in told
+    assert "huang-rsa     simV1_high" in told
+    assert encode(folder, *more, "--min-reliability", "1.5") == 2
+    assert "no site has a unit with a reliability of 1.5 or more; lower --min-rel" in capsys.readouterr().err
 
 
 def test_neurons_know_their_mean():
