@@ -16,7 +16,7 @@ BASELINES = {"pixels": ("black", "s"), "gabor": ("black", "^"), "gabor-raw": ("b
 
 
 def variant_colours(variants: Sequence[str]) -> dict[str, str]:
-    """Return a colour per variant: untrained twins gray, the others by name, so that subsets keep theirs."""
+    """Return a colour per variant: untrained twins gray, the others in the order of their names."""
     colours: dict[str, str] = {}
     for name in sorted(set(variants)):
         control = CONTROL in name

@@ -1,16 +1,19 @@
 """Every figure from a small folder of results; the report; what is missing."""
 
+import re
 import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
+from skimage.color import rgb2lab
 
 from analysis.__main__ import main
 from analysis.figures import fig6_ladder
 from analysis.figures.catalogue import FIGURES, draw_figure
-from analysis.figures.palette import site_name, variant_colours
+from analysis.figures.palette import COLOURS, CONTROL_COLOUR, site_name, variant_colours
 from analysis.results import NothingToDrawError, Results
 from analysis.rows import best_layer_rows, main_level, shown_network
 from analysis.table import save_table
@@ -189,6 +192,34 @@ def test_names_and_colours():
     colours = variant_colours(["sgad", "hybrid", "untrained", "untrained-hybrid"])
     assert len(set(colours.values())) == 4
     assert colours["untrained"] == "#7F7F7F"
+
+
+# Linear RGB as dichromats see it (Machado, Oliveira & Fernandes 2009, severity 1).
+DICHROMATS = {
+    "protan": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "deutan": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "tritan": [[1.256, -0.077, -0.178], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+}
+
+
+@pytest.mark.parametrize("kind", DICHROMATS)
+def test_colours_differ_for_the_colour_blind(kind):
+    """By four times what is just noticeable (2.3 in CIE Lab), the gray of untrained twins included."""
+    rgb = np.array([to_rgb(colour) for colour in (*COLOURS, CONTROL_COLOUR)])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(linear @ np.array(DICHROMATS[kind]).T, 0, 1)
+    encoded = np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055)
+    lab = rgb2lab(encoded[None])[0]
+    apart = np.linalg.norm(lab[:, None] - lab, axis=-1)[np.triu_indices(len(lab), 1)]
+    assert apart.min() > 4 * 2.3
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_fit_two_columns(toy, name):
+    """So that a page shows them at the size at which their text was set: 7 inches."""
+    svg = (toy / "figures" / f"{name}.svg").read_text()
+    width = float(re.search(r'<svg [^>]*width="([0-9.]+)pt"', svg, re.DOTALL)[1]) / 72
+    assert width <= 7.05
 
 
 def test_analysis_knows_neither_torch_nor_brian2():
