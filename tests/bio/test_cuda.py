@@ -122,6 +122,15 @@ def test_absent_nvcc(monkeypatch):
         cuda_standalone.toolchain(0, 9.0)
 
 
+def test_absent_curand(tmp_path, monkeypatch):
+    """A toolkit may lack it; the package from PyPI then serves."""
+    monkeypatch.setattr(cuda_standalone, "wheels", lambda below: iter(()))
+    with pytest.raises(
+        ValueError, match="needs cuRAND, which .* lacks; install it with `pip install nvidia-curand`"
+    ):
+        cuda_standalone._curand(tmp_path)
+
+
 @needs_brian2cuda
 @pytest.mark.parametrize("level", LEVELS)
 def test_the_generated_project(tmp_path, level):
