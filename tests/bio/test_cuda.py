@@ -126,7 +126,7 @@ def test_absent_curand(tmp_path, monkeypatch):
     """A toolkit may lack it; the package from PyPI then serves."""
     monkeypatch.setattr(cuda_standalone, "wheels", lambda below: iter(()))
     with pytest.raises(
-        ValueError, match="needs cuRAND, which .* lacks; install it with `pip install nvidia-curand`"
+        ValueError, match=r"needs cuRAND, which .* lacks; install it with `pip install nvidia-curand`"
     ):
         cuda_standalone._curand(tmp_path)
 

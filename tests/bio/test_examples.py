@@ -1,10 +1,12 @@
 """Examples run as they are, and with a network from a file."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import brian2
 import numpy as np
 import pytest
 
@@ -42,6 +44,19 @@ def test_a_spec_from_a_file(tmp_path):
     assert bio.load_spec(tmp_path, "critic").role == "critic"
     with pytest.raises(ValueError, match="is a run folder; say which network with --network"):
         bio.load_spec(tmp_path)
+
+
+def test_the_example_of_the_methods_runs(tmp_path, monkeypatch, capsys):
+    methods = (ROOT / "docs" / "methods.md").read_text()
+    (example,) = (x for x in re.findall(r"```python\n(.*?)```", methods, re.DOTALL) if "bio.load_spec" in x)
+    run = tmp_path / re.search(r'load_spec\("(.*?)"', example)[1]
+    run.mkdir(parents=True)
+    save_network(critic(np.random.default_rng(0)), run / "critic.safetensors")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(brian2.prefs, "codegen.target", "numpy")
+    exec(compile(example, "methods.md", "exec"), {})
+    said = capsys.readouterr().out
+    assert re.match(r"\{'conv1': [1-9]\d*, 'conv2': \d+, 'dense1': \d+\} -5\d\.\d+ mV", said), said
 
 
 def test_what_bio_does_not_give():
