@@ -46,7 +46,8 @@ def test_ceilings_are_those_of_the_bin(name: str) -> None:
     found = ceiling(joined(bins), name, "spearman")
     for k in range(2):
         alone = np.concatenate([ceiling(part, name, "spearman")[k] for part in bins])
-        np.testing.assert_array_equal(found[k], alone)
+        # sums run in another order where a matrix has other rows beside it: last bits differ between processors
+        np.testing.assert_allclose(found[k], alone, rtol=0, atol=1e-12)
     one = joined([recording(1, n=10, dissimilarity=part.dissimilarity[:1]) for part in bins])
     assert ceiling_used(one, "sites") == "trials"  # two bins of a site are not two sites
 
