@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import math
+import re
 import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,13 +19,13 @@ Seeds = dict[int, float]
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """One column: rows of this measure whose detail begins so.
+    """One column: rows of this measure whose detail begins so, with whole words.
 
     Parameters
     ----------
     name : str
     detail : str
-        "" takes any; needed where a run has several rows of the measure.
+        "" takes all; needed where a run has several rows of the measure.
     """
 
     name: str
@@ -78,11 +80,20 @@ def table(files: Iterable[str | Path], measures: Sequence[Measure], against: str
 
 
 def spread(values: Sequence[float], sign: bool = False) -> str:
-    """Return mean and, of several values, standard deviation, to four significant digits; "" of none."""
+    """Return mean and, of several values, standard deviation, to two digits of the latter; "" of none."""
     if not values:
         return ""
-    mean = f"{statistics.fmean(values):{'+' if sign else ''}.4g}"
-    return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.2g}"
+    mean, plus = statistics.fmean(values), "+" if sign else ""
+    if len(values) < 2:
+        return f"{mean:{plus},.{_decimals(mean, 4)}f}"
+    deviation = statistics.stdev(values)
+    decimals = _decimals(deviation or mean, 2 if deviation else 4)
+    return f"{mean:{plus},.{decimals}f} ± {deviation:,.{decimals}f}"
+
+
+def _decimals(value: float, digits: int) -> int:
+    """Return the decimals that show so many significant digits of a value, none of a large one."""
+    return max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else 0
 
 
 def _change(seeds: Seeds, partner: Seeds) -> str:
@@ -108,7 +119,7 @@ def _values(rows: list[dict[str, str]], measure: Measure) -> dict[str, Seeds]:
         raise unknown("measure", measure.name, {row["measure"] for row in rows})
     found: dict[str, Seeds] = {}
     for row in named:
-        if not row["detail"].startswith(measure.detail):
+        if measure.detail and not re.match(rf"{re.escape(measure.detail)}(?!\w)", row["detail"]):
             continue
         variant, _, seed = row["model"].rpartition("/seed-")
         seeds = found.setdefault(variant, {})
