@@ -87,6 +87,7 @@ def false_discovery_rate(p: np.ndarray) -> np.ndarray:
         raise ValueError(f"p-values run from {p[tested].min():g} to {p[tested].max():g}; allowed is 0 to 1.")
     q = np.full(p.shape, np.nan)
     order = tested[np.argsort(p[tested], kind="stable")]
-    scaled = p[order] * len(order) / np.arange(1, len(order) + 1)
+    # the factor first: it is at least 1, so that no rounding takes a q below its p
+    scaled = p[order] * (len(order) / np.arange(1, len(order) + 1))
     q[order] = np.minimum.accumulate(scaled[::-1])[::-1]
     return q

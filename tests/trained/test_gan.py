@@ -93,7 +93,9 @@ def test_steps_from_sgan_to_sgad_change_one_switch_each() -> None:
         changed = {k for k, v in dataclasses.asdict(after).items() if getattr(before, k) != v} - {"variant"}
         # Spikes are decoded by their rate and nothing else is: these two can only change together.
         assert len(changed) == 1 or changed == {"generator_output", "decoder"}, (after.variant, changed)
-    last = dataclasses.replace(steps[-1], experiment="quick-digits", variant="sgad", n_updates=200)
+    last = dataclasses.replace(
+        steps[-1], experiment="quick-digits", variant="sgad", n_updates=200, precision="float32"
+    )
     assert last == CONFIGS["quick-digits/sgad"]
 
 
