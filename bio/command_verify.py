@@ -50,8 +50,8 @@ def verify_command(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         check_writable(arguments.out)
     # All are looked for before the first is simulated: a missing export is said at once.
-    wanted = [(run, role) for run in find_runs(arguments.runs) for role in _roles(run, arguments.network)]
     said: list[str] = []
+    wanted = _wanted(arguments, said)
     found: list[tuple[Path, Any]] = []
     for run, role in wanted:
         if len(wanted) > 1 and (not found or run != found[-1][0]):
@@ -65,6 +65,23 @@ def verify_command(arguments: argparse.Namespace) -> int:
     if passed and arguments.out is not None:
         write_text(arguments.out, "".join(f"{line}\n" for line in said))
     return int(not passed)
+
+
+def _wanted(arguments: argparse.Namespace, said: list[str]) -> list[tuple[Path, str]]:
+    """Return runs and roles to check. Models that have nothing to export, such as an autoencoder, are named and left out."""
+    from bio.verify import spikes
+
+    wanted: list[tuple[Path, str]] = []
+    for run in find_runs(arguments.runs):
+        try:
+            wanted += [(run, role) for role in _roles(run, arguments.network)]
+        except ValueError:
+            if not (run / MODEL).exists() or spikes(run):
+                raise
+            _say([f"{run}: does not spike, nothing to verify"], said)
+    if not wanted:
+        raise ValueError("none of the runs has a network that spikes; give one that was exported.")
+    return wanted
 
 
 def find_runs(folders: Sequence[Path]) -> list[Path]:

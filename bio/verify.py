@@ -184,6 +184,13 @@ def perturb_decay(network: Network, share: float) -> Network:
     return dataclasses.replace(network, layers=tuple(layers))
 
 
+def spikes(run: Path) -> bool:
+    """Return whether the model of a run has a network that can be exported; analog twins and judges have none."""
+    from trained.runs import load_model
+
+    return bool(load_model(run).roles)
+
+
 def verify_run(
     run: Path,
     network: Network,

@@ -76,6 +76,18 @@ def test_a_run_without_exports(run, tmp_path, capsys):
     assert "holds no exported network (generator.safetensors, critic.safetensors" in capsys.readouterr().err
 
 
+def test_models_that_do_not_spike_are_named_and_left_out(run, tmp_path, capsys):
+    shutil.copytree(run, tmp_path / "gan")
+    trained_main(["train", "--config", "tiny-autoencoder/plain", "--out", str(tmp_path)])
+    judge = tmp_path / "tiny-autoencoder" / "plain" / "seed-0"
+    assert verify(tmp_path, "--stimuli-count", "1") == 0
+    printed = capsys.readouterr().out
+    assert f"{judge}: does not spike, nothing to verify" in printed
+    assert "critic: equal to torch" in printed
+    assert verify(judge) == 2
+    assert "none of the runs has a network that spikes" in capsys.readouterr().err
+
+
 def test_a_wrong_decay_is_found(run, capsys):
     assert verify(run, "--perturb-decay", "0.01", "--network", "critic") == 1
     assert "critic: NOT equal to torch" in capsys.readouterr().out
