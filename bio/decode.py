@@ -91,6 +91,8 @@ def _spike_rate(decoder: SpikeRate, spikes: np.ndarray) -> np.ndarray:
 
 def _attention(decoder: AttentionScoring, signal: np.ndarray) -> np.ndarray:
     def project(weight: np.ndarray, bias: np.ndarray, image: np.ndarray) -> np.ndarray:
+        if decoder.weight_features is not None:
+            image = np.maximum(image @ decoder.weight_features.T + decoder.bias_features, 0)
         return image @ weight.T + bias
 
     frame = frames(signal)

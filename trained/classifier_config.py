@@ -43,8 +43,9 @@ class ClassifierConfig(RunConfig):
         Published: 1 (LIF, PLIF), 0.5 at the start (ALIF).
     dropout : (float, float)
         Share of units left out before the dense and before the output layer, the same at all steps.
-    augment : bool
-        Whether training images are moved, turned and scaled (digits), or cropped and mirrored (CIFAR-10).
+    augmentation : float
+        How far training images are moved, turned and scaled (digits), or cropped (others, which are mirrored as well): 1 is
+        as far as published, 0 leaves them as they are.
     learning_rate : float
         Of Adam at the start; falls along a cosine to 0 at `cosine_updates`.
     cosine_updates : int
@@ -65,7 +66,7 @@ class ClassifierConfig(RunConfig):
     tau: float = 2.0
     v_threshold: float = 0.5
     dropout: tuple[float, float] = (0.5, 0.5)
-    augment: bool = True
+    augmentation: float = 1.0
     learning_rate: float = 1e-3
     cosine_updates: int = 8600
     batch_size: int = 128
@@ -93,6 +94,10 @@ class ClassifierConfig(RunConfig):
             raise ValueError(f"v_threshold is {self.v_threshold}; it must be above 0.")
         if not all(0 <= share < 1 for share in self.dropout):
             raise ValueError(f"dropout is {self.dropout}; allowed are shares from 0 to below 1.")
+        if not 0 <= self.augmentation <= 1:
+            raise ValueError(
+                f"augmentation is {self.augmentation}; allowed are shares of the published ranges, 0 to 1."
+            )
         if self.image_size < 2 ** len(self.stages):
             raise ValueError(
                 f"image_size is {self.image_size}; {len(self.stages)} poolings need {2 ** len(self.stages)} pixels."

@@ -70,27 +70,35 @@ class DataSet:
     n_channels, image_size : int
     input_map : InputMap
         Standardisation, with the constants of PLIF's training.
-    vary : callable (images, generator) -> images
-        Random variations for training.
+    vary : callable (images, generator, share) -> images
+        Random variations for training, within that share of the published ranges.
     """
 
     load: Callable[[str], Labelled]
     n_channels: int
     image_size: int
     input_map: InputMap
-    vary: Callable[[Images, torch.Generator], Images]
+    vary: Callable[[Images, torch.Generator, float], Images]
 
 
-def move(x: Images, random: torch.Generator) -> Images:
+def move(x: Images, random: torch.Generator, share: float = 1.0) -> Images:
     """Turn by up to 30 degrees, move by up to 15 % of the side and scale by 0.85 to 1.11, bilinearly.
 
     The ranges of PLIF's training, which interpolates by nearest neighbour; what comes in from outside is black.
+
+    Parameters
+    ----------
+    x : Tensor, (n, channel, y, x)
+    random : torch.Generator
+    share : float
+        Of these ranges, 0 to 1.
     """
     draws = torch.rand(4, len(x), generator=random)
-    angle = (2 * draws[0] - 1) * math.radians(ROTATION_DEGREES)
-    scale = SCALES[0] + (SCALES[1] - SCALES[0]) * draws[1]
+    angle = share * (2 * draws[0] - 1) * math.radians(ROTATION_DEGREES)
+    smallest, largest = (1 + share * (factor - 1) for factor in SCALES)
+    scale = smallest + (largest - smallest) * draws[1]
     cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
-    dx, dy = 2 * TRANSLATION * (2 * draws[2:] - 1)  # affine_grid counts a side as 2
+    dx, dy = 2 * share * TRANSLATION * (2 * draws[2:] - 1)  # affine_grid counts a side as 2
     # From places of the new image to places of the old: first back by the shift, then turned and scaled.
     rows = [cos, -sin, sin * dy - cos * dx], [sin, cos, -sin * dx - cos * dy]
     matrix = torch.stack([torch.stack(row, 1) for row in rows], 1)
@@ -98,11 +106,12 @@ def move(x: Images, random: torch.Generator) -> Images:
     return nn.functional.grid_sample(x, grid, align_corners=False)
 
 
-def crop_and_mirror(x: Images, random: torch.Generator) -> Images:
-    """Move by up to 4 pixels, black coming in, and mirror every second image on average."""
+def crop_and_mirror(x: Images, random: torch.Generator, share: float = 1.0) -> Images:
+    """Move by up to `share` of 4 pixels, black coming in, and mirror every second image on average."""
     n, _, height, width = x.shape
-    padded = nn.functional.pad(x, (CROP_PADDING,) * 4)
-    offset = torch.randint(2 * CROP_PADDING + 1, (2, n), generator=random)
+    padding = round(share * CROP_PADDING)
+    padded = nn.functional.pad(x, (padding,) * 4)
+    offset = torch.randint(2 * padding + 1, (2, n), generator=random)
     rows = offset[0].view(n, 1) + torch.arange(height)
     columns = offset[1].view(n, 1) + torch.arange(width)
     mirrored = torch.rand(n, generator=random) < 0.5

@@ -56,8 +56,8 @@ class ClassifierTrainer(AbstractTrainer):
         set_rate(self.optimisers["all"], cosine(self.update, self.config.cosine_updates))
         chosen = self.epochs.batch(self.update)
         images = self.images[chosen]
-        if self.config.augment:
-            images = self.data.vary(images, self.random)
+        if self.config.augmentation:
+            images = self.data.vary(images, self.random, self.config.augmentation)
         images, labels = self.here(images), self.here(self.labels[chosen])
         with precision(self.config.precision, self.device.type):
             rates = self.replicas["classifier"](images, self.random).float()

@@ -95,21 +95,23 @@ class AttentionScoring(AbstractDecoder):
     n_pixels : int
     query : "previous" or "current"
         V[t-1], as in the released code, or X[t], as in the paper's figure.
+    n_features : int
+        Units of a linear map with a ReLU before keys and queries; 0 is none, as released for gray images.
     """
 
     frame_weight: Tensor  # (time - 1, batch): a_X, the direct measure of temporal inconsistency
 
-    def __init__(self, n_pixels: int, query: str = "previous"):
+    def __init__(self, n_pixels: int, query: str = "previous", n_features: int = 0):
         super().__init__()
-        self.query = nn.Linear(n_pixels, ATTENTION_WIDTH)
-        self.key = nn.Linear(n_pixels, ATTENTION_WIDTH)
+        self.features = nn.Linear(n_pixels, n_features) if n_features else None
+        self.query = nn.Linear(n_features or n_pixels, ATTENTION_WIDTH)
+        self.key = nn.Linear(n_features or n_pixels, ATTENTION_WIDTH)
         self.query_from = query
 
     def forward(self, frames: Frames) -> Image:
         """Return V[T] of V[t] = a_V V[t-1] + a_X X[t]."""
         x = frames.flatten(2)
-        # Keys and queries are linear, so those of V follow from those of the frames: no product per step.
-        keys, queries = self.key(x), self.query(x)
+        keys, queries = self._scored(x)
         value, key, query = x[0], keys[0], queries[0]
         weights = []
         for t in range(1, len(x)):
@@ -119,9 +121,16 @@ class AttentionScoring(AbstractDecoder):
             value, key, query = (
                 a_v * old + a_x * new[t] for old, new in ((value, x), (key, keys), (query, queries))
             )
+            if self.features is not None:  # else keys and queries are linear, and those of V follow
+                key, query = self._scored(value)
             weights.append(a_x.detach().squeeze(-1))
         self.frame_weight = torch.stack(weights) if weights else x.new_zeros(0, x.shape[1])
         return value.reshape(frames.shape[1:])
+
+    def _scored(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return keys and queries of flattened images."""
+        seen = x if self.features is None else torch.relu(self.features(x))
+        return self.key(seen), self.query(seen)
 
     def export(self) -> spec.Decoder:
         """Return the description with its weights."""
@@ -131,6 +140,8 @@ class AttentionScoring(AbstractDecoder):
             weight_key=_array(self.key.weight),
             bias_key=_array(self.key.bias),
             query=self.query_from,
+            weight_features=None if self.features is None else _array(self.features.weight),
+            bias_features=None if self.features is None else _array(self.features.bias),
         )
 
 
@@ -232,12 +243,15 @@ class Readout:
     n_steps, n_channels : int
     activation : str
         See `AbstractDecoder`; decoders with weights of their own over time obey it, the others take sigmoid frames.
+    n_features : int
+        Of `AttentionScoring`.
     """
 
     n_pixels: int
     n_steps: int = 1
     n_channels: int = 1
     activation: str = "sigmoid_frames"
+    n_features: int = 0
 
 
 def _decaying(r: Readout) -> AbstractDecoder:
@@ -260,8 +274,8 @@ DECODERS: dict[str, Callable[[Readout], AbstractDecoder]] = {
     "last": lambda r: LastFrame(),
     "mean": lambda r: MeanFrames(),
     "rate": lambda r: SpikeRate(),
-    "attention": lambda r: AttentionScoring(r.n_pixels),
-    "attention-current": lambda r: AttentionScoring(r.n_pixels, query="current"),
+    "attention": lambda r: AttentionScoring(r.n_pixels, n_features=r.n_features),
+    "attention-current": lambda r: AttentionScoring(r.n_pixels, "current", r.n_features),
     "decaying-sum": _decaying,
     "leaky-sum": _leaky,
     "uniform-sum": _uniform,

@@ -48,6 +48,9 @@ class GanConfig(RunConfig):
         Divide the last layer's current by T, as SWGAN does.
     decoder : str
         How the frames become one image, see `trained.decoder.DECODERS`.
+    attention_features : int
+        Units of a linear map with a ReLU before the keys and queries of attention scoring; 0 is none. SGAD's released scorer has
+        1,024 for colour images and none for gray ones.
     decoder_activation : "sigmoid_frames" or "sigmoid_sum"
         Whether the sigmoid acts on each frame or on the sum of a decoder that weights the readout over time.
     critic : "spiking", "analog" or "quantised"
@@ -89,6 +92,7 @@ class GanConfig(RunConfig):
     generator_output: str = "current"
     generator_output_over_steps: bool = False
     decoder: str = "attention"
+    attention_features: int = 0
     decoder_activation: str = "sigmoid_frames"
     critic: str = "spiking"
     critic_architecture: str = "conv"
@@ -111,7 +115,7 @@ class GanConfig(RunConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(self, 1, "n_steps", "n_latent", "critic_steps", "calibration_batches")
-        at_least(self, 0, "critic_clip", "gradient_penalty")
+        at_least(self, 0, "critic_clip", "gradient_penalty", "attention_features")
         for name, allowed in (
             ("generator", GENERATORS),
             ("generator_output", GENERATOR_OUTPUTS),
@@ -130,6 +134,11 @@ class GanConfig(RunConfig):
             raise ValueError(
                 f"generator_output={self.generator_output} with decoder={self.decoder}; spikes are decoded by their rate, and "
                 "nothing else is."
+            )
+        if self.attention_features and self.decoder not in ("attention", "attention-current"):
+            raise ValueError(
+                f"attention_features is {self.attention_features} with decoder={self.decoder}, which has no keys and queries; "
+                "set it to 0, or decoder=attention."
             )
         if self.decoder in OUTGROWING and self.decoder_activation == "sigmoid_frames":
             raise ValueError(

@@ -11,7 +11,7 @@ def _variants(sgad: GanConfig) -> list[GanConfig]:
     """Return SGAD, its control with mean decoding, and its untrained twin."""
     return [
         sgad,
-        dataclasses.replace(sgad, variant="sgad-mean", decoder="mean"),
+        dataclasses.replace(sgad, variant="sgad-mean", decoder="mean", attention_features=0),
         dataclasses.replace(sgad, variant="untrained", n_updates=0),
     ]
 
@@ -44,6 +44,7 @@ RELEASED = {
     "critic_dense_norm": False,
 }
 
+COLOUR_FEATURES = 1024  # of the released scorer for colour images
 # Colour and faces. The released SGAD for CelebA: 100 epochs of 162,770 images. The layers for CIFAR-10 were not released.
 CELEBA = GanConfig(
     "celeba",
@@ -55,6 +56,7 @@ CELEBA = GanConfig(
     n_latent=20,
     generator_hidden=1024,
     generator_channels=(128, 64, 32),
+    attention_features=COLOUR_FEATURES,
     critic_channels=(32, 64),
     critic_hidden=2048,
     critic_dense_norm=False,
@@ -75,6 +77,7 @@ CIFAR10 = GanConfig(
     n_steps=8,
     generator_hidden=512,
     generator_channels=(64, 32),
+    attention_features=COLOUR_FEATURES,
     batch_size=64,
     n_updates=468,
     checkpoint_every=39,
@@ -166,12 +169,14 @@ CONFIGS: list[GanConfig] = [
             n_colours=3,
             generator_channels=(128, 64),
             generator_hidden=1024,
+            attention_features=COLOUR_FEATURES,
             critic_channels=(32, 64),
             **FULL,  # type: ignore[arg-type]
         )
     ),
     *_variants(CELEBA),
     *_variants(CIFAR10),
+    dataclasses.replace(CIFAR10, variant="sgad-linear", attention_features=0),
     *_variants(FACES),
     dataclasses.replace(FACES, variant="sgad-lfw", **LFW),  # type: ignore[arg-type]
     *single_steps(),

@@ -39,6 +39,7 @@ class Generator(SpikingNetwork):
             n_steps=n_steps,
             n_channels=config.n_colours,
             activation=config.decoder_activation,
+            n_features=config.attention_features,
         )
 
     def frames(self, latent: Float[Tensor, "batch latent"]) -> Float[Tensor, "time batch colour y x"]:

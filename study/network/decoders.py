@@ -126,15 +126,18 @@ class SpikeRate:
 class AttentionScoring:
     """Attention scoring decoding (Feng et al. 2023, arXiv 2305.10246; equations from their released code).
 
-    V[1] = X[1]; for t > 1, with q = W_q query + b_q and k_• = W_k • + b_k on flattened images,
+    V[1] = X[1]; for t > 1, with q = W_q φ(query) + b_q and k_• = W_k φ(•) + b_k on flattened images,
     (a_V, a_X) = softmax([q·k_V, q·k_X] / √d), V[t] = a_V V[t-1] + a_X X[t]; image = V[T].
-    The query is V[t-1] in the released code, X[t] in the paper's figure.
+    The query is V[t-1] in the released code, X[t] in the paper's figure. φ(x) = x, or, as released for colour images,
+    φ(x) = max(0, W_f x + b_f).
 
     Parameters
     ----------
-    weight_query, weight_key : array, (d, n_pixels)
+    weight_query, weight_key : array, (d, n), n pixels or n features
     bias_query, bias_key : array, (d,)
     query : "previous" (V[t-1], the code) or "current" (X[t], the figure)
+    weight_features : array, (n_features, n_pixels), optional
+    bias_features : array, (n_features,), optional
     """
 
     weight_query: np.ndarray
@@ -142,10 +145,24 @@ class AttentionScoring:
     weight_key: np.ndarray
     bias_key: np.ndarray
     query: str = "previous"
+    weight_features: np.ndarray | None = None
+    bias_features: np.ndarray | None = None
     kind: ClassVar[str] = "attention"
 
+    @property
+    def n_pixels(self) -> int:
+        """Pixels of the images that it takes."""
+        first = self.weight_query if self.weight_features is None else self.weight_features
+        return int(first.shape[1])
+
     def __post_init__(self) -> None:
-        for name, ndim in (("weight_query", 2), ("bias_query", 1), ("weight_key", 2), ("bias_key", 1)):
+        names = {"weight_query": 2, "bias_query": 1, "weight_key": 2, "bias_key": 1}
+        features = self.weight_features, self.bias_features
+        if any(array is not None for array in features):
+            names |= {"weight_features": 2, "bias_features": 1}
+        for name, ndim in names.items():
+            if getattr(self, name) is None:
+                raise ValueError(f"attention: {name} is missing; features need a weight and a bias.")
             object.__setattr__(self, name, frozen_array(getattr(self, name), f"attention {name}", ndim))
         shapes = {self.weight_query.shape, self.weight_key.shape}
         widths = {self.weight_query.shape[0], *self.bias_query.shape, *self.bias_key.shape}
@@ -154,6 +171,13 @@ class AttentionScoring:
                 f"attention: weights {self.weight_query.shape} and {self.weight_key.shape}, biases "
                 f"{self.bias_query.shape} and {self.bias_key.shape}; (d, n_pixels) twice and (d,) twice are needed."
             )
+        if self.weight_features is not None and self.bias_features is not None:
+            n = self.weight_query.shape[1]
+            if (self.weight_features.shape[0], *self.bias_features.shape) != (n, n):
+                raise ValueError(
+                    f"attention: features of weight {self.weight_features.shape} and bias {self.bias_features.shape} for "
+                    f"weights {self.weight_query.shape}; ({n}, n_pixels) and ({n},) are needed."
+                )
         if self.query not in ("previous", "current"):
             raise unknown("attention query", self.query, ("previous", "current"))
 

@@ -169,7 +169,7 @@ def _unpack_layer(entry: dict[str, Any], tensors: dict[str, np.ndarray]) -> Laye
 
 
 def _pack(primitive: Any, prefix: str, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Return a JSON entry for `primitive`; its arrays go to `tensors` under `prefix.field`."""
+    """Return a JSON entry for `primitive`; its arrays go to `tensors` under `prefix.field`, what is None is left out."""
     entry: dict[str, Any] = {"kind": primitive.kind}
     for field in dataclasses.fields(primitive):
         value = getattr(primitive, field.name)
@@ -177,7 +177,7 @@ def _pack(primitive: Any, prefix: str, tensors: dict[str, np.ndarray]) -> dict[s
             key = f"{prefix}.{field.name}"
             tensors[key] = value
             entry[field.name] = {"tensor": key}
-        else:
+        elif value is not None:
             entry[field.name] = value
     return entry
 

@@ -216,6 +216,6 @@ def _misfit(decoder: Decoder, n_steps: int, readout: Layer) -> str | None:
             return f"{decoder.n_channels} channels do not divide {readout.n_units} readout units"
     if isinstance(decoder, FirstSpikeTime) and decoder.first_step >= n_steps:
         return f"first_step {decoder.first_step} is not below {n_steps} steps"
-    if isinstance(decoder, AttentionScoring) and decoder.weight_query.shape[1] != readout.n_units:
-        return f"weights for {decoder.weight_query.shape[1]} pixels, but the readout has {readout.n_units}"
+    if isinstance(decoder, AttentionScoring) and decoder.n_pixels != readout.n_units:
+        return f"weights for {decoder.n_pixels} pixels, but the readout has {readout.n_units}"
     return None

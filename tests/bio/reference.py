@@ -212,10 +212,21 @@ def image(network, readout):
         name: torch.from_numpy(getattr(decoder, name).copy())
         for name in ("weight_query", "bias_query", "weight_key", "bias_key")
     }
+    if decoder.weight_features is not None:
+        w |= {
+            name: torch.from_numpy(getattr(decoder, name).copy())
+            for name in ("weight_features", "bias_features")
+        }
+
+    def seen(image):
+        return (
+            torch.relu(image @ w["weight_features"].T + w["bias_features"]) if "bias_features" in w else image
+        )
+
     v = x[0]
     for new in x[1:]:
-        q = (v if decoder.query == "previous" else new) @ w["weight_query"].T + w["bias_query"]
-        scores = torch.stack([(q * (k @ w["weight_key"].T + w["bias_key"])).sum(1) for k in (v, new)])
+        q = seen(v if decoder.query == "previous" else new) @ w["weight_query"].T + w["bias_query"]
+        scores = torch.stack([(q * (seen(k) @ w["weight_key"].T + w["bias_key"])).sum(1) for k in (v, new)])
         share = torch.softmax(scores / q.shape[1] ** 0.5, 0)[..., None]
         v = share[0] * v + share[1] * new
     return v.numpy()

@@ -150,15 +150,23 @@ def test_stimuli_do_not_affect_one_another(level):
             )
 
 
+@pytest.mark.parametrize("n_features", [0, 7])
 @pytest.mark.parametrize("query", ["previous", "current"])
-def test_attention_decoding_is_the_recursion(query):
+def test_attention_decoding_is_the_recursion(query, n_features):
     rng = np.random.default_rng(2)
     matrices = dict(
-        weight_query=rng.normal(size=(4, 25)),
+        weight_query=rng.normal(size=(4, n_features or 25)),
         bias_query=rng.normal(size=4),
-        weight_key=rng.normal(size=(4, 25)),
+        weight_key=rng.normal(size=(4, n_features or 25)),
         bias_key=rng.normal(size=4),
     )
+    w, b = rng.normal(size=(n_features, 25)), rng.normal(size=n_features)
+    if n_features:
+        matrices |= dict(weight_features=w, bias_features=b)
+
+    def seen(image):
+        return np.maximum(w @ image + b, 0) if n_features else image
+
     network = generator(rng, decoder=AttentionScoring(**matrices, query=query))
     stimuli = stimuli_for(network, rng, 2)
     responses = simulate(network, stimuli, progress=False)
@@ -166,8 +174,8 @@ def test_attention_decoding_is_the_recursion(query):
     for stimulus in range(2):
         v = frames[stimulus, 0]
         for x in frames[stimulus, 1:]:
-            q = matrices["weight_query"] @ (v if query == "previous" else x) + matrices["bias_query"]
-            scores = [q @ (matrices["weight_key"] @ k + matrices["bias_key"]) / 2 for k in (v, x)]
+            q = matrices["weight_query"] @ seen(v if query == "previous" else x) + matrices["bias_query"]
+            scores = [q @ (matrices["weight_key"] @ seen(k) + matrices["bias_key"]) / 2 for k in (v, x)]
             share = np.exp(scores) / np.exp(scores).sum()
             v = share[0] * v + share[1] * x
         np.testing.assert_allclose(responses.readout["image"][1][stimulus, 0], v, atol=1e-12)

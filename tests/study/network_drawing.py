@@ -134,6 +134,8 @@ def decoders(rng: np.random.Generator, n_pixels: int, n_steps: int) -> list[nw.D
         weight_key=rng.normal(size=(2, n_pixels)),
         bias_key=rng.normal(size=2),
     )
+    features = d | dict(weight_query=rng.normal(size=(2, 3)), weight_key=rng.normal(size=(2, 3)))
+    features |= dict(weight_features=rng.normal(size=(3, n_pixels)), bias_features=rng.normal(size=3))
     weights, matrix = rng.normal(size=n_steps), rng.normal(size=(n_steps, n_steps))
     return [
         None,
@@ -145,7 +147,7 @@ def decoders(rng: np.random.Generator, n_pixels: int, n_steps: int) -> list[nw.D
         nw.WeightedSum.decaying(n_steps, 0.8),
         *(nw.WeightedSum(weights, activation) for activation in nw.ACTIVATIONS),
         *(nw.TemporalAttention(matrix, 2, activation) for activation in nw.ACTIVATIONS),
-        *(nw.AttentionScoring(**d, query=query) for query in ("previous", "current")),
+        *(nw.AttentionScoring(**d, query=query) for d in (d, features) for query in ("previous", "current")),
     ]
 
 

@@ -151,6 +151,9 @@ def picking(**fields: Any) -> Network:
         (lambda: nw.TemporalAttention(np.ones((4, 4)), 0), "temporal_attention: 0 channels; at least 1"),
         (lambda: nw.TemporalAttention(np.ones((4, 4)), 1, "relu"), "unknown activation 'relu'"),
         (lambda: nw.AttentionScoring(*ATTENTION[:3], np.ones(3)), r"biases \(2,\) and \(3,\); \(d, n_pixels\) twice"),
+        (lambda: nw.AttentionScoring(*ATTENTION, weight_features=np.ones((3, 5))), "attention: bias_features is missing"),
+        (lambda: nw.AttentionScoring(*ATTENTION, "previous", np.ones((2, 5)), np.ones(2)), r"features of weight \(2, 5\) and bias \(2,\) .* \(3, n_pixels\) and \(3,\)"),
+        (lambda: image(nw.AttentionScoring(*ATTENTION, "previous", np.ones((3, 5)), np.ones(3))), "weights for 5 pixels, but the readout has 3"),
         (lambda: image(nw.AttentionScoring(*ATTENTION), n=2), "weights for 3 pixels, but the readout has 2"),
     ],
 )  # fmt: skip

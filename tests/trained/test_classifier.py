@@ -84,6 +84,18 @@ def test_moving_keeps_the_mass_near_the_middle_and_depends_on_the_generator_alon
     assert torch.equal(moved, move(x, torch.Generator().manual_seed(0)))
 
 
+def test_a_share_of_the_augmentation_moves_that_much_less() -> None:
+    x = torch.zeros(300, 1, 28, 28)
+    x[:, :, 13:15, 13:15] = 1
+    moved = move(x, torch.Generator().manual_seed(0), 0.2)
+    place = (moved.squeeze(1) * torch.arange(28).view(1, 1, 28)).sum((1, 2)) / moved.sum((1, 2, 3))
+    assert (place - 13.5).std().item() == pytest.approx(0.2 * 0.15 * 28 / math.sqrt(3), rel=0.2)
+    assert torch.allclose(move(x, torch.Generator().manual_seed(0), 0.0), x, atol=1e-5)
+    cropped = crop_and_mirror(x, torch.Generator().manual_seed(0), 0.5)
+    rows = cropped.squeeze(1).sum(2).argmax(1)
+    assert set(rows.tolist()) == set(range(11, 16))  # by up to 2 of 4 pixels
+
+
 def test_cropping_moves_by_whole_pixels_and_mirrors_every_second() -> None:
     x = torch.zeros(400, 1, 32, 32)
     x[:, :, 16, 10] = 1
@@ -184,7 +196,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path, name: str)
 
 def test_the_classifier_learns() -> None:
     config = dataclasses.replace(
-        TINY, n_channels=8, n_hidden=64, augment=False, batch_size=32, cosine_updates=60
+        TINY, n_channels=8, n_hidden=64, augmentation=0.0, batch_size=32, cosine_updates=60
     )
     trainer = ClassifierTrainer(dataclasses.replace(config, learning_rate=5e-3, dropout=(0.0, 0.0)), 0)
     losses = [trainer.advance()["loss"] for _ in range(60)]
@@ -259,6 +271,7 @@ def test_learned_constants_are_reported() -> None:
         ({"tau": 0.5}, "tau is 0.5 steps; at least 1"),
         ({"v_threshold": 0.0}, "v_threshold is 0.0; it must be above 0"),
         ({"dropout": (0.5, 1.0)}, r"dropout is \(0.5, 1.0\); allowed are shares"),
+        ({"augmentation": 1.5}, "augmentation is 1.5; allowed are shares of the published ranges, 0 to 1"),
         ({"n_validation": 0}, "n_validation is 0; at least 1"),
     ],
 )

@@ -11,18 +11,23 @@ from trained.decoder import ATTENTION_WIDTH, DECODERS, build_decoder
 def attention_written_out(decoder, frames: torch.Tensor) -> torch.Tensor:
     x = frames.flatten(2)
     v = x[0]
+
+    def seen(image):
+        return image if decoder.features is None else decoder.features(image).clamp(min=0)
+
     for t in range(1, len(x)):
-        q = decoder.query(v if decoder.query_from == "previous" else x[t])
-        scores = torch.stack([(q * decoder.key(v)).sum(1), (q * decoder.key(x[t])).sum(1)], 1)
+        q = decoder.query(seen(v if decoder.query_from == "previous" else x[t]))
+        scores = torch.stack([(q * decoder.key(seen(v))).sum(1), (q * decoder.key(seen(x[t]))).sum(1)], 1)
         a = torch.softmax(scores / ATTENTION_WIDTH**0.5, 1)
         v = a[:, :1] * v + a[:, 1:] * x[t]
     return v.reshape(frames.shape[1:])
 
 
+@pytest.mark.parametrize("n_features", [0, 20])
 @pytest.mark.parametrize("name", ["attention", "attention-current"])
-def test_attention_equals_its_formula(name: str) -> None:
+def test_attention_equals_its_formula(name: str, n_features: int) -> None:
     torch.manual_seed(0)
-    decoder = build_decoder(name, 36).double()
+    decoder = build_decoder(name, 36, n_features=n_features).double()
     frames = torch.rand(8, 3, 1, 6, 6, dtype=torch.float64) * 5
     expected = attention_written_out(decoder, frames)
     torch.testing.assert_close(decoder(frames), expected, rtol=1e-12, atol=1e-13)

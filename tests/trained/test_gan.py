@@ -162,6 +162,7 @@ def test_analog_networks_are_not_exported() -> None:
     ("text", "message"),
     [
         ("critic=brain", "unknown critic 'brain': allowed are analog, quantised, spiking"),
+        ("attention_features=-1", "attention_features is -1; at least 0"),
         ("generator_output=spikes", "generator_output=spikes with decoder=attention; spikes are decoded by"),
         ("decoder=taid", "decoder=taid sums frames with weights beyond 1"),
         ("n_colours=2", "n_colours is 2; allowed are 1"),
@@ -171,6 +172,11 @@ def test_analog_networks_are_not_exported() -> None:
 def test_bad_switches(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         override(TINY, [text])
+
+
+def test_features_belong_to_attention() -> None:
+    with pytest.raises(ValueError, match="attention_features is 3 with decoder=mean, which has no keys"):
+        override(TINY, ["decoder=mean", "attention_features=3"])
 
 
 def test_analog_networks_have_no_time() -> None:
