@@ -20,7 +20,17 @@ def _neurons(alif: ClassifierConfig) -> list[ClassifierConfig]:
     ]
 
 
-MNIST = ClassifierConfig("mnist-classifier", "alif", "mnist")  # 20 epochs of 55,000 images
+# For a CPU: 12 epochs of 55,000 images. Fewer widths and epochs than published need less against overfitting: after 3 epochs
+# ALIF has 98.92 % of the validation images so, 98.62 % with dropout of 0.25 (one seed).
+MNIST = ClassifierConfig(
+    "mnist-classifier",
+    "alif",
+    "mnist",
+    augmentation=0.3,
+    dropout=(0.0, 0.0),
+    n_updates=5160,
+    cosine_updates=5160,
+)
 CIFAR10 = ClassifierConfig(
     "cifar10-classifier",
     "alif",
@@ -39,6 +49,8 @@ CIFAR10 = ClassifierConfig(
 PUBLISHED_MNIST = dataclasses.replace(
     MNIST,
     experiment="published-classifier-mnist",
+    augmentation=1.0,
+    dropout=(0.5, 0.5),
     n_channels=128,
     n_hidden=2048,
     batch_size=16,

@@ -40,7 +40,7 @@ def draw(results: Results) -> Figure:
             _panel(axes, rows, network, measure)
             axes.set_ylabel(label)
         axes_row[0].set_title(f"{network}: {_n_networks(rows, network)} network(s)", fontsize=7)
-        axes_row[-1].legend(loc="lower left", fontsize=5.5)
+        axes_row[-1].legend(loc="lower left", handlelength=1.2)
     add_footer(figure, results)
     return figure
 

@@ -10,10 +10,12 @@ from pathlib import Path
 from bio.backends.batch import Batch, Job
 from bio.backends.compilation import compiler_identity, run_commands
 from bio.backends.standalone import Toolchain, run_standalone
+from bio.backends.vectorised import vectorise
 
 # No -ffast-math and no fused multiply-add: sums are then rounded as in numpy and torch, on every machine. Nobody reads errno:
-# without it a power or exponential that stands twice in an equation is computed once, which changes no bit.
-COMPILER_FLAGS = ["-w", "-O3", "-ffp-contract=off", "-fno-math-errno", "-std=c++17"]
+# without it a power or exponential that stands twice in an equation is computed once, which changes no bit. Nobody reads
+# floating-point exceptions either: with them, choices between two values could not be vectorised.
+COMPILER_FLAGS = ["-w", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-std=c++17"]
 # Three quarters of the time to compile one of Brian2's some fifty small files is reading this header: compile it once.
 HEADER = "objects.h"
 
@@ -62,4 +64,5 @@ TOOLCHAIN = Toolchain(
     preferences=lambda: {"codegen.cpp.extra_compile_args_gcc": COMPILER_FLAGS},
     recipe=lambda: f"{commands()} {compiler_identity(_compiler())}",
     compile=compile_project,
+    amend=vectorise,
 )
