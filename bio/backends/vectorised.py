@@ -12,9 +12,9 @@ import re
 
 from bio.backends.project import Project
 
-UPDATERS = "code_objects/*_stateupdater_codeobject.cpp"
+UPDATERS = "code_objects/*_stateupdater_codeobject*.cpp"
 LOOP = re.compile(r"^( *)for\(int _idx=0; _idx<_N; _idx\+\+\)$", re.MULTILINE)
-FUNCTION = re.compile(r"^void (_run_\w+_stateupdater_codeobject\(\))$", re.MULTILINE)
+FUNCTION = re.compile(r"^void (_run_\w+_stateupdater_codeobject\w*\(\))$", re.MULTILINE)
 EXPONENTIAL = re.compile(r"\b(exp|_exprel)\(")
 EXPREL = re.compile(r"(static inline double _exprel\(double x\)\s*)\{.*?return expm1\(x\)/x;\s*\}", re.DOTALL)
 POWER = "#define _brian_pow(x, y) (pow((x), (y)))"

@@ -5,11 +5,21 @@ from __future__ import annotations
 import platform
 import subprocess
 
+import brian2
 import numpy as np
 import pytest
 from brian2 import NeuronGroup, ms
 
+from bio import build_network
+from bio.backends.cpp_standalone import COMPILER_FLAGS
+from bio.backends.project import standalone_device
 from bio.backends.vectorised import EXPREL, FUNCTION, LOOP, POWER, vectorised
+from tests.bio.reference import critic
+
+LIBRARY, VERSION = platform.libc_ver()
+HAS_VECTOR_FUNCTIONS = (
+    platform.machine() == "x86_64" and LIBRARY == "glibc" and tuple(map(int, VERSION.split("."))) >= (2, 35)
+)
 
 # What Brian2 writes, in short.
 TEXT = """#include "objects.h"
@@ -59,18 +69,13 @@ def test_brian2_still_writes_what_is_replaced(cpp_text) -> None:
 @pytest.fixture(scope="module")
 def cpp_text(tmp_path_factory) -> str:
     """Return the state updater that the installed Brian2 writes for an exponential."""
-    import brian2
-
     folder = tmp_path_factory.mktemp("project")
-    brian2.set_device("cpp_standalone", build_on_run=False)
-    try:
+    with standalone_device("cpp_standalone", {}):
         group = NeuronGroup(3, "dv/dt = -v**3*exprel(v)/(5*ms) : 1", method="euler", name="a")
         brian2.Network(group).run(1 * ms)
         brian2.device.build(directory=str(folder), compile=False, run=False)
-    finally:
-        brian2.device.reinit()
-        brian2.set_device("runtime")
-    return (folder / "code_objects" / "a_stateupdater_codeobject.cpp").read_text()
+    (source,) = folder.glob("code_objects/a_stateupdater_*.cpp")
+    return source.read_text()
 
 
 @pytest.mark.parametrize("body", ["in[_idx]", "exp(_rand(_vectorisation_idx))"])
@@ -86,35 +91,27 @@ def test_values_and_vector_instructions(tmp_path) -> None:
         text = TEXT.replace("BODY", "(_exprel(in[_idx]) + exp(-in[_idx]*in[_idx]) + _brian_pow(in[_idx], 3))")
         source = tmp_path / f"{name}.cpp"
         source.write_text(PROGRAM + change(text.replace('#include "objects.h"', "")) + MAIN)
-        flags = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-std=c++17"]
-        subprocess.run(["g++", *flags, source, "-o", tmp_path / name], check=True)
+        subprocess.run(["g++", *COMPILER_FLAGS, source, "-o", tmp_path / name], check=True)
         lines = subprocess.run([tmp_path / name], check=True, capture_output=True, text=True).stdout.split()
         found.append(np.array([float(line) for line in lines]))
     np.testing.assert_allclose(found[1], found[0], rtol=8 * np.finfo(float).eps)
-    library, version = platform.libc_ver()
-    if platform.machine() == "x86_64" and library == "glibc" and version >= "2.35":
+    if HAS_VECTOR_FUNCTIONS:
         assert b"_ZGV" in (tmp_path / "changed").read_bytes()
     assert b"_ZGV" not in (tmp_path / "plain").read_bytes()
 
 
-def test_the_text_of_levels_is_vectorised(tmp_path) -> None:
-    """Of `hh` and `adex`, whatever else stands in their loops."""
-    if not HAS_VECTOR_FUNCTIONS:
-        pytest.skip("no glibc of at least 2.35 on x86_64: there are no vector functions")
+@pytest.mark.skipif(
+    not HAS_VECTOR_FUNCTIONS, reason="no glibc of at least 2.35 on x86_64, so no vector functions"
+)
+@pytest.mark.parametrize("level", ["adex", "hh"])
+def test_the_text_of_levels_is_vectorised(level: str, tmp_path) -> None:
+    """Whatever else stands in their loops."""
     rng = np.random.default_rng(0)
-    for level in ("adex", "hh"):
-        sources = tmp_path / level
-        brian2.set_device("cpp_standalone", build_on_run=False)
-        try:
-            built = build_network(critic(rng), level=level, stimuli=rng.random((1, 1, 8, 8)))
-            built.network.run(built.duration, namespace={})
-            brian2.device.build(directory=str(sources), compile=False, run=False)
-        finally:
-            brian2.device.reinit()
-            brian2.set_device("runtime")
-        name = "code_objects/conv1_stateupdater_codeobject"
-        text = vectorised((sources / f"{name}.cpp").read_text())
-        (sources / f"{name}.cpp").write_text(text)
-        command = ["g++", *COMPILER_FLAGS, "-I.", "-c", f"{name}.cpp", "-o", "updater.o"]
-        subprocess.run(command, cwd=sources, check=True)
-        assert b"_ZGV" in (sources / "updater.o").read_bytes(), level
+    with standalone_device("cpp_standalone", {}):
+        built = build_network(critic(rng), level=level, stimuli=rng.random((1, 1, 8, 8)))
+        built.network.run(built.duration, namespace={})
+        brian2.device.build(directory=str(tmp_path), compile=False, run=False)
+    (source,) = tmp_path.glob("code_objects/conv1_stateupdater_*.cpp")
+    source.write_text(vectorised(source.read_text()))
+    subprocess.run(["g++", *COMPILER_FLAGS, "-I.", "-c", source, "-o", "updater.o"], cwd=tmp_path, check=True)
+    assert b"_ZGV" in (tmp_path / "updater.o").read_bytes()
