@@ -40,7 +40,7 @@ def test_the_python_example_runs(
 
 NETWORKS = [(path, role) for path in CHECKPOINTS for role in load_model(path).roles]
 # Networks that see images are verified with those they were trained on.
-IMAGES = {"mnist-vae": "mnist-train-images", "ttfs-classifier": "mnist-train-images"}
+IMAGES = dict.fromkeys(("mnist-vae", "mnist-classifier", "ttfs-classifier"), "mnist-train-images")
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,8 @@ TINY = dataclasses.replace(
     MNIST,
     experiment="tiny-classifier",
     dataset="digits",
+    augmentation=1.0,
+    dropout=(0.5, 0.5),
     n_steps=4,
     n_channels=4,
     n_hidden=16,
