@@ -12,6 +12,7 @@ import re
 
 from bio.backends.project import Project
 
+SUPPORT = "////// SUPPORT CODE ///////"
 UPDATERS = "code_objects/*_stateupdater_codeobject*.cpp"
 LOOP = re.compile(r"^( *)for\(int _idx=0; _idx<_N; _idx\+\+\)$", re.MULTILINE)
 FUNCTION = re.compile(r"^void (_run_\w+_stateupdater_codeobject\w*\(\))$", re.MULTILINE)
@@ -29,7 +30,7 @@ OUR_POWER = "#define _brian_pow(x, y) (_whole_power((x), (y)))"
 PREAMBLE = """
 #include <cmath>
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
-#if __GLIBC_PREREQ(2, 35)
+#if __GNUC__ >= 12 && __GLIBC_PREREQ(2, 35)
 extern "C" {
 __attribute__((simd("notinbranch"))) double exp(double) noexcept;
 __attribute__((simd("notinbranch"))) double expm1(double) noexcept;
@@ -68,9 +69,14 @@ def vectorise(project: Project) -> None:
 def vectorised(text: str) -> str:
     """Return a state updater's text such that a compiler can vectorise it; as it is where that changes nothing."""
     loop = LOOP.search(text)
-    if loop is None or not EXPONENTIAL.search(text, loop.end()) or "_rand" in text[loop.end() :]:
+    if (
+        SUPPORT not in text
+        or loop is None
+        or not EXPONENTIAL.search(text, loop.end())
+        or "_rand" in text[loop.end() :]
+    ):
         return text
-    head, support = text.split("////// SUPPORT CODE ///////", 1)
+    head, support = text.split(SUPPORT, 1)
     support = EXPREL.sub(lambda found: found[1] + OUR_EXPREL, support).replace(POWER, OUR_POWER)
     support = FUNCTION.sub(r"FOR_EVERY_PROCESSOR void \1", support)
     support = LOOP.sub(r"\1NEURONS_ARE_INDEPENDENT\n\g<0>", support)
