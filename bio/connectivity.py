@@ -55,7 +55,8 @@ def edges(connection: Connection) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     Returns
     -------
     i, j, k : int64 arrays, (synapse,)
-        Presynaptic unit, postsynaptic unit, index into `weights(connection)`. Pairs (i, j) are unique.
+        Presynaptic unit, postsynaptic unit, index into `weights(connection)`. Pairs (i, j) are unique. Of a `Sparse`
+        connection, whose synapses Brian2 is given in this order, i rises.
         Taps that fall into the padding have no synapse. All candidates of a `Pick` have one.
     """
     if isinstance(connection, Pick):
@@ -64,7 +65,8 @@ def edges(connection: Connection) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if isinstance(connection, MaxPool2d):
         return _pool_edges(connection)
     if isinstance(connection, Sparse):
-        return connection.pre, connection.post, np.arange(len(connection.weight))
+        order = np.argsort(connection.pre, kind="stable")
+        return connection.pre[order], connection.post[order], order
     if isinstance(connection, Dense):
         j, i = np.indices(connection.weight.shape).reshape(2, -1)
         return i, j, i * connection.n_out + j
@@ -197,4 +199,6 @@ def analog_current(layer: Layer, values: np.ndarray) -> np.ndarray:
     i, j, k = edges(connection)
     shape = (connection.n_out, connection.n_in)
     matrix = scipy.sparse.csr_matrix((weights(connection)[k], (j, i)), shape=shape)
-    return np.asarray((matrix @ values.T).T) + layer.drive
+    current = np.asarray((matrix @ values.T).T)
+    current += layer.drive
+    return current

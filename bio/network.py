@@ -16,7 +16,7 @@ from bio.onset import add_onset
 from bio.presentation import Presentation
 from bio.synapses import Projection, make_synapses, si_current
 from bio.timing import Timing, find_timing
-from study.network import Layer, Network, Pick
+from study.network import Connection, Layer, Network, Pick, Sparse
 
 
 @dataclasses.dataclass
@@ -30,7 +30,7 @@ class BrianNetwork:
     groups : dict of layer name to NeuronGroup
     synapses : dict of str to Synapses
         By the name of the layer that they reach from the layer before (the first layer has none where its input is
-        analog), and `<layer>_from_<source>` for recurrent input.
+        analog), and `<layer>_from_<source>` for recurrent input. A connection without any synapse has no entry.
     kernels : dict of str to NeuronGroup
         The weights, one per kernel entry, as currents; synapses of the same name point into them.
     spikes : dict of layer name to SpikeMonitor
@@ -157,9 +157,11 @@ def assemble(presentation: Presentation, shown: np.ndarray, level: Level, timing
 
 def si_rows(shown: np.ndarray, presentation: Presentation, first: Population) -> np.ndarray:
     """Return (stimulus, row, column) as the (row, column) of `BrianNetwork.stimulus`, currents in SI units."""
+    if not shown.any():  # new zeros take no memory until somebody writes there
+        return np.zeros((shown.size // shown.shape[-1], shown.shape[-1]))
     rows = np.array(shown, np.float64).reshape(-1, shown.shape[-1])
     if presentation.network.input == "constant":
-        rows[:, : presentation.n_input] = si_current(rows[:, : presentation.n_input], first)
+        rows[:, : presentation.n_input] *= float(first.unit_current)
     return rows
 
 
@@ -251,7 +253,7 @@ def _show(built: BrianNetwork, presentation: Presentation, level: Level, clocks:
 
 
 def projections(built: BrianNetwork, network: Network, behind: dict[str, int]) -> dict[str, Projection]:
-    """Return the connections between the network's groups, by the names of their synapses."""
+    """Return the connections between the network's groups, by the names of their synapses; none where nothing connects."""
     depths = {layer.name: 10 * depth for depth, layer in enumerate(network.layers)}
     found, source, source_behind = {}, built.source, 0
     for layer in network.layers:
@@ -273,7 +275,12 @@ def projections(built: BrianNetwork, network: Network, behind: dict[str, int]) -
                 behind=behind[layer.name],
             )
         source, source_behind = target, behind[layer.name]
-    return found
+    return {name: projection for name, projection in found.items() if not _is_empty(projection.connection)}
+
+
+def _is_empty(connection: Connection) -> bool:
+    """Return whether there is no synapse, as in an imported matrix of zeros: Brian2 has no group of no weights."""
+    return isinstance(connection, Sparse) and not len(connection.weight)
 
 
 def _add_monitors(built: BrianNetwork, network: Network, population: Population, step_clock: Any) -> None:

@@ -187,8 +187,9 @@ def _run(
             presentation, level, timing, batches, min(n_processes, len(batches)), advance, bar.set_postfix_str
         )
         network, size = presentation.network, batches.size
+        # `map`, unlike a loop, lets go of a batch before it asks for the next.
         return _gather(
-            (reduce_batch(network, level, timing, batch, size, n_bins) for batch in run(job)), total
+            map(lambda batch: reduce_batch(network, level, timing, batch, size, n_bins), run(job)), total
         )
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from bio.backends.batch import Batch, Job
 from bio.backends.compilation import compiler_identity, run_commands
+from bio.backends.project import Project
+from bio.backends.propagation import propagate
 from bio.backends.standalone import Toolchain, run_standalone
 from bio.backends.vectorised import vectorise
 
@@ -58,11 +60,17 @@ def compile_project(project: Path) -> Path:
     return project / "main"
 
 
+def amend(project: Project) -> None:
+    """Change the sources that Brian2 wrote, in place, for speed; see the two functions."""
+    vectorise(project)
+    propagate(project)
+
+
 TOOLCHAIN = Toolchain(
     backend="cpp_standalone",
     device="cpp_standalone",
     preferences=lambda: {"codegen.cpp.extra_compile_args_gcc": COMPILER_FLAGS},
     recipe=lambda: f"{commands()} {compiler_identity(_compiler())}",
     compile=compile_project,
-    amend=vectorise,
+    amend=amend,
 )

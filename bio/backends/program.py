@@ -53,10 +53,7 @@ class Program:
         # Lower case: brian2cuda's programs look for files by the name in lower case.
         results, values = self.folder / f"results{number}", self.folder / f"stimulus{number}.dat"
         results.mkdir()
-        shown = np.zeros(self.built.stimulus.values.shape)
-        rows = self.job.si_rows(batch)
-        shown[: len(rows)] = rows
-        shown.tofile(values)
+        self._write_stimulus(batch, values)
         self._execute(
             [
                 str(self.path),
@@ -71,6 +68,12 @@ class Program:
         shutil.rmtree(results)
         values.unlink()
         return found
+
+    def _write_stimulus(self, batch: np.ndarray, path: Path) -> None:
+        """Write what is shown; zeros behind it, up to what the program was compiled for, take neither memory nor disk."""
+        with path.open("wb") as file:
+            self.job.si_rows(batch).tofile(file)
+            file.truncate(8 * self.built.stimulus.values.size)
 
     def _execute(self, command: list[str], n_stimuli: int, noise_seed: int) -> None:
         with self.lock:

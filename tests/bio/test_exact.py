@@ -20,6 +20,7 @@ from study.network import (
     Network,
     Pick,
     Recurrent,
+    Sparse,
 )
 from tests.bio.reference import critic, generator, image, inputs_for, stimuli_for, trace
 from tests.study.network_drawing import networks
@@ -105,6 +106,28 @@ def test_random_networks_compiled(latency, data, stimuli_seed):
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("STUDY_CACHE", folder)
         assert_equal_to_torch(network, stimuli_seed, backend="cpp_standalone")
+
+
+@pytest.mark.parametrize("level", ["exact", "lif"])
+def test_a_connection_without_any_synapse(level):
+    """An imported matrix may be all zeros, and Brian2 has no group of no weights: the target has its drive alone."""
+    none = Sparse(np.array([], np.int64), np.array([], np.int64), np.array([]), 2, 3)
+    recurrent = Recurrent("dense1", Sparse(none.pre, none.post, none.weight, 3, 3))
+    network = Network(
+        "critic",
+        (1,),
+        6,
+        (
+            Layer("dense0", (2,), Dense([[1.0], [2.0]]), [0.1, 0.0], LIF(0.5, 0.5)),
+            Layer("dense1", (3,), none, [3.0, 0.5, 2.2], LIF(0.5, 0.5), (recurrent,)),
+            Layer("readout", (1,), Dense([[1.0, 1.0, 1.0]]), [0.0], Current()),
+        ),
+    )
+    if level == "exact":
+        assert_equal_to_torch(network, 0)
+    counts = simulate(network, np.array([[2.0], [0.0]]), level=level, progress=False).counts["dense1"]
+    assert counts.sum(axis=(1, 2))[0].tolist() == counts.sum(axis=(1, 2))[1].tolist()
+    assert counts.sum(axis=(0, 1, 2))[1] == 0 < counts.sum(axis=(0, 1, 2))[2]
 
 
 def test_ties_at_the_threshold_follow_the_rule():
