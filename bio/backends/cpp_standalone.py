@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bio.backends.batch import Batch, Job
+from bio.backends.bookkeeping import trim
 from bio.backends.compilation import compiler_identity, run_commands
 from bio.backends.project import Project
 from bio.backends.propagation import propagate
@@ -61,9 +62,10 @@ def compile_project(project: Path) -> Path:
 
 
 def amend(project: Project) -> None:
-    """Change the sources that Brian2 wrote, in place, for speed; see the two functions."""
+    """Change the sources that Brian2 wrote, in place, for speed; see the three functions."""
     vectorise(project)
     propagate(project)
+    trim(project)
 
 
 TOOLCHAIN = Toolchain(

@@ -1,20 +1,15 @@
-"""Synapses of `cpp_standalone` that are found by the neuron that fired, and results that hold only what is read.
+"""Synapses of `cpp_standalone` that are found by the neuron that fired.
 
 Nothing is computed differently: the same synapses act in the same order, every bit stays. What Brian2 writes looks up, queues
-and copies the number of every single synapse that a spike reaches; `synaptic_pathway.h` says what is done instead. And Brian2's
-program ends by writing all of its arrays, the synapses among them.
+and copies the number of every single synapse that a spike reaches; `synaptic_pathway.h` says what is done instead.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from pathlib import Path
 
-import brian2
-
 from bio.backends.project import Project
-from bio.network import BrianNetwork
 
 PATHWAY = Path(__file__).with_name("synaptic_pathway.h")
 CLASSES = "synapses_classes.h"
@@ -29,10 +24,6 @@ OUR_LOOP = """for (const int32_t _neuron : {pathway}.arriving())
         for (size_t _idx = {pathway}.begin(_neuron), _end = {pathway}.end(_neuron); _idx < _end; _idx++)
         {{"""
 NEURON = re.compile(r"\b_ptr_array_\w+__synaptic_pre\[_idx\]")
-WRITTEN = re.compile(
-    r"^ *ofstream (outfile_\w+);\n *\1\.open\(results_dir \+ \"(_(?:dynamic_)?array_\w+)\".*?^    \} else\n    \{\n.*?^    \}\n",
-    re.MULTILINE | re.DOTALL,
-)
 
 
 def propagate(project: Project) -> None:
@@ -45,8 +36,6 @@ def propagate(project: Project) -> None:
         for path, text in changed.items():
             path.write_text(text)
         (project.sources / CLASSES).write_text(PATHWAY.read_text())
-    objects = project.sources / "objects.cpp"
-    objects.write_text(only_writing(objects.read_text(), results_of(project.built)))
 
 
 def by_neuron(text: str) -> str:
@@ -56,16 +45,3 @@ def by_neuron(text: str) -> str:
         return text
     text = LOOP.sub(OUR_LOOP.format(pathway=queue[1]), QUEUE.sub("", text))
     return NEURON.sub("_neuron", text)
-
-
-def results_of(built: BrianNetwork) -> set[str]:
-    """Return the names of the files that `Program` reads."""
-    readout = built.readout
-    variables = [monitor.variables[name] for monitor in built.spikes.values() for name in ("i", "t", "N")]
-    variables += [readout.variables[name] for name in (readout.record_variables[0], "N")]
-    return {Path(brian2.device.get_array_filename(variable)).name for variable in variables}
-
-
-def only_writing(text: str, names: Collection[str]) -> str:
-    """Return the text of a program's arrays such that those called `names` alone are written at its end."""
-    return WRITTEN.sub(lambda found: found[0] if found[2] in names else "", text)

@@ -1,9 +1,9 @@
-"""State updaters that compute their exponentials for several neurons at a time.
+"""State updaters and thresholds of `cpp_standalone` that are computed for several neurons at a time.
 
-A compiler vectorises a loop over neurons with exponentials only if it knows of vector versions (glibc's libmvec: at most 4
-units in the last place off, where the scalar ones are within 1) and if no branch stands in the way. Brian2's text says
-neither. Which instructions are used is decided when the program starts (`target_clones`), so that it runs on every
-processor of its kind. A level without exponentials per step, `exact` among them, keeps Brian2's text and every bit.
+A compiler vectorises a loop over neurons only if no branch stands in the way, if it knows that neurons are independent and,
+where there are exponentials, of vector versions (glibc's libmvec: at most 4 units in the last place off, where the scalar ones
+are within 1). Brian2's text says none of this. Which instructions are used is decided when the program starts
+(`target_clones`), so that it runs on every processor of its kind. A level without exponentials per step keeps every bit.
 """
 
 from __future__ import annotations
@@ -14,34 +14,62 @@ from bio.backends.project import Project
 
 SUPPORT = "////// SUPPORT CODE ///////"
 UPDATERS = "code_objects/*_stateupdater_codeobject*.cpp"
+THRESHOLDS = "code_objects/*_spike_thresholder_codeobject*.cpp"
+FUNCTION = re.compile(r"^void (_run_\w+_codeobject\w*\(\))$", re.MULTILINE)
 LOOP = re.compile(r"^( *)for\(int _idx=0; _idx<_N; _idx\+\+\)$", re.MULTILINE)
-FUNCTION = re.compile(r"^void (_run_\w+_stateupdater_codeobject\w*\(\))$", re.MULTILINE)
+CONDITION = re.compile(
+    r"^    for\(size_t _idx=0; _idx<N; _idx\+\+\)\n    \{\n(.*?)^        if\(_cond\) \{\n(.*?)^        \}\n    \}\n",
+    re.MULTILINE | re.DOTALL,
+)
 EXPONENTIAL = re.compile(r"\b(exp|_exprel)\(")
 EXPREL = re.compile(r"(static inline double _exprel\(double x\)\s*)\{.*?return expm1\(x\)/x;\s*\}", re.DOTALL)
 POWER = "#define _brian_pow(x, y) (pow((x), (y)))"
 
-# The limits are those of Brian2's function, without its early returns.
-OUR_EXPREL = """{
-        const double y = x > 717 ? 717 : x;
-        const double z = fabs(y) < 1e-16 ? 1e-16 : y;
-        return expm1(z)/z;
-    }"""
-OUR_POWER = "#define _brian_pow(x, y) (_whole_power((x), (y)))"
 PREAMBLE = """
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
 #if __GNUC__ >= 12 && __GLIBC_PREREQ(2, 35)
-extern "C" {
-__attribute__((simd("notinbranch"))) double exp(double) noexcept;
-__attribute__((simd("notinbranch"))) double expm1(double) noexcept;
-}
 #define FOR_EVERY_PROCESSOR __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
 #define NEURONS_ARE_INDEPENDENT _Pragma("GCC ivdep")
+#define WITH_VECTOR_VERSION __attribute__((simd("notinbranch")))
 #endif
 #endif
 #ifndef FOR_EVERY_PROCESSOR
 #define FOR_EVERY_PROCESSOR
 #define NEURONS_ARE_INDEPENDENT
+#endif
+"""
+OUR_LOOP = r"\1NEURONS_ARE_INDEPENDENT\n\g<0>"
+# First who fires, of all neurons; then what becomes of those, eight at a time, of whom mostly none does.
+OUR_CONDITION = r"""    static char _fires[N + 8];
+    NEURONS_ARE_INDEPENDENT
+    for(size_t _idx=0; _idx<N; _idx++)
+    {
+\1        _fires[_idx] = _cond;
+    }
+    for(size_t _first=0; _first<N; _first+=8)
+    {
+        uint64_t _any;
+        memcpy(&_any, _fires + _first, 8);
+        if(!_any)
+            continue;
+        for(size_t _idx=_first; _idx<_first + 8; _idx++)
+        {
+            if(!_fires[_idx])
+                continue;
+\2        }
+    }
+"""
+# Of loops with exponentials alone. In others, a vector version might take the place of two scalar exponentials beside each
+# other, and a product that of a power, and bits would change.
+EXPONENTIALS = """
+#ifdef WITH_VECTOR_VERSION
+extern "C" {
+WITH_VECTOR_VERSION double exp(double) noexcept;
+WITH_VECTOR_VERSION double expm1(double) noexcept;
+}
 #endif
 static inline double _whole_power(double x, double y) { return pow(x, y); }
 static inline double _whole_power(double x, int y)
@@ -55,29 +83,39 @@ static inline double _whole_power(double x, int y)
     }
 }
 """
+# The limits are those of Brian2's function, without its early returns.
+OUR_EXPREL = """{
+        const double y = x > 717 ? 717 : x;
+        const double z = fabs(y) < 1e-16 ? 1e-16 : y;
+        return expm1(z)/z;
+    }"""
+OUR_POWER = "#define _brian_pow(x, y) (_whole_power((x), (y)))"
 
 
 def vectorise(project: Project) -> None:
-    """Change, in place, the state updaters that compute an exponential for every neuron and draw nothing."""
-    for path in sorted(project.sources.glob(UPDATERS)):
-        text = path.read_text()
-        changed = vectorised(text)
-        if changed != text:
-            path.write_text(changed)
+    """Change the sources in place."""
+    for pattern, loop, ours in ((UPDATERS, LOOP, OUR_LOOP), (THRESHOLDS, CONDITION, OUR_CONDITION)):
+        for path in sorted(project.sources.glob(pattern)):
+            path.write_text(for_several(path.read_text(), loop, ours))
 
 
-def vectorised(text: str) -> str:
-    """Return a state updater's text such that a compiler can vectorise it; as it is where that changes nothing."""
-    loop = LOOP.search(text)
-    if (
-        SUPPORT not in text
-        or loop is None
-        or not EXPONENTIAL.search(text, loop.end())
-        or "_rand" in text[loop.end() :]
-    ):
+def for_several(text: str, loop: re.Pattern[str], ours: str) -> str:
+    """Return the text of a state updater or a threshold such that a compiler can vectorise its loop over neurons.
+
+    Parameters
+    ----------
+    text : str
+        What Brian2 wrote. It stays as it is where it holds no such loop or draws random numbers.
+    loop : pattern
+    ours : str
+        What takes its place.
+    """
+    found = loop.search(text)
+    if SUPPORT not in text or found is None or "_rand" in text[found.start() :]:
         return text
     head, support = text.split(SUPPORT, 1)
+    support = FUNCTION.sub(r"FOR_EVERY_PROCESSOR void \1", loop.sub(ours, support))
+    if not EXPONENTIAL.search(text, found.start()):
+        return head + PREAMBLE + support
     support = EXPREL.sub(lambda found: found[1] + OUR_EXPREL, support).replace(POWER, OUR_POWER)
-    support = FUNCTION.sub(r"FOR_EVERY_PROCESSOR void \1", support)
-    support = LOOP.sub(r"\1NEURONS_ARE_INDEPENDENT\n\g<0>", support)
-    return head + PREAMBLE + support
+    return head + PREAMBLE + EXPONENTIALS + support
