@@ -1,7 +1,6 @@
 """Do 95 % intervals hold the truth 95 times in 100, and do tests at 5 % err 5 times in 100? Simulated studies, known truth.
 
     python benchmarks/calibration.py --scenario standard --studies 2000
-    python benchmarks/calibration.py --scenario few-images --studies 1000 --alternatives
 
 A population of images has 15 hidden features. A site sees them through weights that it partly shares with all sites,
 and its own trial noise; a model sees part of them and features of its own. Every study draws new images, new sites
@@ -20,7 +19,6 @@ import argparse
 import dataclasses
 
 import numpy as np
-from interval_alternatives import ALTERNATIVES, Kind
 from tqdm import tqdm
 
 from analysis.compare import compare_many
@@ -117,9 +115,7 @@ class Population:
         return np.repeat(found.mean(axis=0), 2, axis=0), found.std(axis=0) / np.sqrt(n_draws)
 
 
-def one_study(
-    population: Population, seed: int, truth: np.ndarray, intervals: dict[str, Kind]
-) -> dict[tuple[str, str], np.ndarray]:
+def one_study(population: Population, seed: int, truth: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
     """Return what hit or erred, axes (model or pair, column): column 0 is the first site, 1 the mean over sites.
 
     The sites of the mean are new in every study; the first site, whose weights stay, is none of them.
@@ -131,7 +127,7 @@ def one_study(
     resampled = resample(models, sites, "spearman", N_BOOTSTRAP, generator)
     first, second = list(range(0, len(models), 2)), list(range(1, len(models), 2))
     found = {}
-    for name, interval in intervals.items():
+    for name, interval in INTERVALS.items():
         columns = interval(resampled, groups, generator)
         low, high = columns.low[:, ENDS], columns.high[:, ENDS]
         found[name, "coverage"] = (low <= truth) & (truth <= high)
@@ -154,13 +150,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--scenario", choices=SCENARIOS, required=True)
     parser.add_argument("--studies", type=int, default=2000)
-    parser.add_argument("--alternatives", action="store_true", help="also what was tried instead")
     arguments = parser.parse_args()
-    intervals: dict[str, Kind] = INTERVALS | (ALTERNATIVES if arguments.alternatives else {})
     population = Population(SCENARIOS[arguments.scenario])
     truth, error = population.truth()
     numbers = tqdm(range(arguments.studies), mininterval=30)
-    studies = [one_study(population, k, truth, intervals) for k in numbers]
+    studies = [one_study(population, k, truth) for k in numbers]
     hits = {key: np.stack([study[key] for study in studies]) for key in studies[0]}
     print(f"{arguments.scenario}: {population.scenario}, {arguments.studies} studies")
     print(f"largest error of a true score: {error.max():.4f}")
@@ -169,7 +163,7 @@ def main() -> None:
     alike = population.scenario.outliers > 0  # then strong images are strong for all: no model is at chance
     for pair in range(len(SEEN)):
         for column, what in enumerate(("a site", "a mean over sites")):
-            for name in intervals:
+            for name in INTERVALS:
                 covered = percent(hits[name, "coverage"][:, 2 * pair : 2 * pair + 2, column])
                 erred = percent(hits[name, "difference"][:, pair, column])
                 chance = (

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from analysis.compare import METRICS, compare_many
 from analysis.intervals import (
@@ -9,6 +10,7 @@ from analysis.intervals import (
     Resamples,
     confidence_interval,
     corrected,
+    difference_variance,
     image_variance,
     mean_variance,
     resample,
@@ -46,6 +48,18 @@ def test_the_variance_over_images_is_that_of_new_images(single, metric):
     assert np.mean(found) == pytest.approx(truth, rel=0.3)  # parts below zero are cut off: a little too large
     if single == 0:
         assert np.mean(plain) == pytest.approx(3 * truth, rel=0.15)
+
+
+@pytest.mark.parametrize("n", [12, 30, 118, 300])
+@pytest.mark.parametrize("single", [0.0, 0.3, 1.0, 5.0, 100.0])
+def test_a_t_test_of_differences_errs_five_times_in_a_hundred(n, single):
+    """A normal difference of variance single + 1 beside a jackknife that follows chi-squared: the integral over it."""
+    count = 2 * (n - 1) / (n - 2)
+    middles = (np.arange(4000) + 0.5) / 4000
+    jackknife = (single + count) * stats.chi2.ppf(middles, n - 1) / (n - 1)
+    error = np.sqrt(difference_variance(jackknife, np.ones_like(jackknife), n))
+    errs = 2 * stats.norm.sf(stats.t.ppf(0.975, n - 1) * error / np.sqrt(single + 1)).mean()
+    assert 0.047 < errs < 0.051
 
 
 def test_intervals_cover_the_truth_about_as_often_as_they_say():
