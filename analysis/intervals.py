@@ -163,7 +163,9 @@ def mean_variance(resampled: Resamples, chosen: np.ndarray) -> tuple[np.ndarray,
     Over images, the mean of s sites varies by v_images, which holds what images do to all sites and 1/s of what they
     do to single ones, v_own; the spread of the scores over sites, divided by s, holds the sites' variance and v_own / s
     once more: v = v_images + v_sites - v_own / s, where single sites' image variances average to what all share plus
-    v_own. Kept at or above v_images and v_sites. Degrees of freedom: Satterthwaite 1946.
+    v_own. Kept at or above v_images and v_sites. Differences of two models often spread over sites no more than images make
+    them; there the cut would make errors too large on average, and the sum is kept above half of v_images alone.
+    Degrees of freedom: Satterthwaite 1946.
 
     Parameters
     ----------
@@ -183,10 +185,12 @@ def mean_variance(resampled: Resamples, chosen: np.ndarray) -> tuple[np.ndarray,
     if n_sites == 1:
         return images, np.full(images.shape, n_images - 1.0)
     sites = resampled.score[:, chosen].var(axis=1, ddof=1) / n_sites
-    own = np.maximum(
-        image_variance(samples, left_out, resampled.shares, resampled.differences).mean(axis=1) - images, 0
-    ) / (n_sites - 1)
-    variance = np.maximum(images + sites - own, np.maximum(images, sites))
+    each = image_variance(samples, left_out, resampled.shares, resampled.differences)
+    own = (each.mean(axis=1) - images) / (n_sites - 1)
+    if resampled.differences:
+        variance = np.maximum(images + sites - own, images / 2)
+    else:
+        variance = np.maximum(images + sites - np.maximum(own, 0), np.maximum(images, sites))
     spread = images**2 / (n_images - 1) + sites**2 / (n_sites - 1)
     degrees = np.divide(variance**2, spread, out=np.full(images.shape, n_images - 1.0), where=spread > 0)
     return variance, degrees
