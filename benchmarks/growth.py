@@ -120,7 +120,7 @@ def draw(table: Path, figure: Path) -> None:
     )
     for axis, (x, y, fixed, label) in zip(axes, plots, strict=True):
         other = "stimuli" if x == "synapses" else "synapses"
-        for level in dict.fromkeys(row["level"] for row in rows):
+        for level in (name for name in LEVELS if any(row["level"] == name for row in rows)):
             points = sorted(
                 (float(r[x]), float(r[y])) for r in rows if r["level"] == level and r[other] == fixed
             )

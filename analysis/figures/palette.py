@@ -8,8 +8,8 @@ from analysis.model_rdms import CONTROL
 
 # Okabe & Ito 2008; without the yellow, which is too light on white
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-CONTROL_COLOUR = "#7F7F7F"
-CONTROL_SHADES = ("#7F7F7F", "#404040", "#A8A8A8")
+CONTROL_COLOUR = "#606060"  # lighter ones are near the green for people with deuteranopia
+CONTROL_SHADES = (CONTROL_COLOUR, "#303030", "#A8A8A8")
 CEILING_COLOUR = "#E4E4E4"
 ALARM_COLOUR = "#B00020"
 BASELINES = {"pixels": ("black", "s"), "gabor": ("black", "^"), "gabor-raw": ("black", "D")}

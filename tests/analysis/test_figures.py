@@ -191,7 +191,7 @@ def test_names_and_colours():
     assert site_name("VISal_layer4") == "VISal L4"
     colours = variant_colours(["sgad", "hybrid", "untrained", "untrained-hybrid"])
     assert len(set(colours.values())) == 4
-    assert colours["untrained"] == "#7F7F7F"
+    assert colours["untrained"] == CONTROL_COLOUR
 
 
 # Linear RGB as dichromats see it (Machado, Oliveira & Fernandes 2009, severity 1).
@@ -204,14 +204,14 @@ DICHROMATS = {
 
 @pytest.mark.parametrize("kind", DICHROMATS)
 def test_colours_differ_for_the_colour_blind(kind):
-    """By four times what is just noticeable (2.3 in CIE Lab), the gray of untrained twins included."""
+    """By six times what is just noticeable (2.3 in CIE Lab), the gray of untrained twins included."""
     rgb = np.array([to_rgb(colour) for colour in (*COLOURS, CONTROL_COLOUR)])
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     seen = np.clip(linear @ np.array(DICHROMATS[kind]).T, 0, 1)
     encoded = np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055)
     lab = rgb2lab(encoded[None])[0]
     apart = np.linalg.norm(lab[:, None] - lab, axis=-1)[np.triu_indices(len(lab), 1)]
-    assert apart.min() > 4 * 2.3
+    assert apart.min() > 6 * 2.3
 
 
 @pytest.mark.parametrize("name", FIGURES)
