@@ -169,8 +169,7 @@ def events_and_loop(network: Network, counts: dict[str, np.ndarray], folder: Pat
         total += float(fired @ fan_out)
         if len(i) > largest:
             largest, order = len(i), np.argsort(i, kind="stable")
-            few = (fired * min(1.0, 5e8 / max(1.0, float(fired @ fan_out)))).astype(np.int64)
-            spikes = np.random.default_rng(0).permutation(np.repeat(np.arange(before.n_units), few))
+            spikes = _in_steps(counts[before.name], fan_out)
             arrays = [
                 np.concatenate([[0], np.cumsum(fan_out)]).astype(np.int64),
                 j[order].astype(np.int32),
@@ -178,8 +177,20 @@ def events_and_loop(network: Network, counts: dict[str, np.ndarray], folder: Pat
                 weights(layer.connection),
                 spikes.astype(np.int32),
             ]
-            rate = float(few @ fan_out) / _bare_loop(arrays, folder) if few @ fan_out else 0.0
+            rate = fan_out[spikes].sum() / _bare_loop(arrays, folder) if len(spikes) else 0.0
     return total, rate
+
+
+def _in_steps(counts: np.ndarray, fan_out: np.ndarray, n_events: float = 5e8) -> np.ndarray:
+    """Return units as they fire, image by image and, as if in the first steps, step by step in their order."""
+    found, done = [], 0.0
+    for image in counts:
+        for step in range(int(image.max(initial=0))):
+            found.append(np.flatnonzero(image > step))
+            done += fan_out[found[-1]].sum()
+        if done >= n_events:
+            break
+    return np.concatenate(found) if found else np.empty(0, np.int64)
 
 
 def _bare_loop(arrays: list[np.ndarray], folder: Path) -> float:
